@@ -1,0 +1,110 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace hearth {
+namespace {
+
+std::string reason() { return std::strerror(errno); }
+
+}  // namespace
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::swap(MappedFile& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+}
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return bad_input(path.string() + ": cannot open: " + reason());
+  struct stat info {};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(fd);
+    return bad_input(path.string() + ": not a regular file");
+  }
+  MappedFile file;
+  file.size_ = static_cast<std::size_t>(info.st_size);
+  if (file.size_ > 0) {
+    void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED) {
+      ::close(fd);
+      return failed(path.string() + ": cannot map: " + reason());
+    }
+    file.data_ = static_cast<const std::byte*>(data);
+  }
+  ::close(fd);
+  return file;
+}
+
+void MappedFile::release(std::span<const std::byte> pages) {
+  constexpr std::uintptr_t kPage = 4096;
+  auto begin = (reinterpret_cast<std::uintptr_t>(pages.data()) + kPage - 1) & ~(kPage - 1);
+  auto end = reinterpret_cast<std::uintptr_t>(pages.data() + pages.size()) & ~(kPage - 1);
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+  HEARTH_TRY(MappedFile file, MappedFile::open(path));
+  auto bytes = file.bytes();
+  if (bytes.size() > limit) {
+    return bad_input(path.string() + ": " + std::to_string(bytes.size()) +
+                     " bytes, the limit for this file is " + std::to_string(limit));
+  }
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+AtomicFile::~AtomicFile() {
+  if (!file_) return;
+  std::fclose(file_);
+  std::error_code ignored;
+  std::filesystem::remove(temporary_, ignored);
+}
+
+void AtomicFile::swap(AtomicFile& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(path_, other.path_);
+  std::swap(temporary_, other.temporary_);
+}
+
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
+  AtomicFile out;
+  out.path_ = path;
+  out.temporary_ = path.string() + ".part-" + std::to_string(::getpid());
+  out.file_ = std::fopen(out.temporary_.c_str(), "wbx");
+  if (!out.file_) return bad_input(path.string() + ": cannot create: " + reason());
+  return out;
+}
+
+Status AtomicFile::write(std::span<const std::byte> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size())
+    return failed(path_.string() + ": cannot write: " + reason());
+  return {};
+}
+
+Status AtomicFile::commit() {
+  std::FILE* file = std::exchange(file_, nullptr);
+  bool ok = std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  std::string why = ok ? "" : reason();
+  if (std::fclose(file) != 0 && ok) ok = false, why = reason();
+  std::error_code error;
+  if (ok) {
+    std::filesystem::rename(temporary_, path_, error);
+    ok = !error, why = error.message();
+  }
+  if (ok) return {};
+  std::filesystem::remove(temporary_, error);
+  return failed(path_.string() + ": cannot write: " + why);
+}
+
+}  // namespace hearth

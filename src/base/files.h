@@ -1,0 +1,59 @@
+// Files: read-only maps, whole reads with a limit, and writes that leave no half file behind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+
+namespace hearth {
+
+/// A whole file, mapped read-only. Movable; unmaps itself.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept { swap(other); }
+  MappedFile& operator=(MappedFile&& other) noexcept { return swap(other), *this; }
+  ~MappedFile();
+
+  /// Errors: no such file, a directory, not readable (all `bad_input`).
+  static Result<MappedFile> open(const std::filesystem::path& path);
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Tells the kernel that these pages will not be read again soon: they leave our resident set.
+  static void release(std::span<const std::byte> pages);
+
+ private:
+  void swap(MappedFile& other) noexcept;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The whole file as a string; `bad_input` where it is absent or larger than `limit` bytes.
+Result<std::string> read_file(const std::filesystem::path& path,
+                              std::size_t limit = std::size_t{64} << 20);
+
+/// Writes beside `path` and renames into place on `commit`; without it the half file is removed.
+class AtomicFile {
+ public:
+  AtomicFile() = default;
+  AtomicFile(AtomicFile&& other) noexcept { swap(other); }
+  AtomicFile& operator=(AtomicFile&& other) noexcept { return swap(other), *this; }
+  ~AtomicFile();
+
+  static Result<AtomicFile> create(const std::filesystem::path& path);
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+  Status commit();
+
+ private:
+  void swap(AtomicFile& other) noexcept;
+  std::FILE* file_ = nullptr;
+  std::filesystem::path path_, temporary_;
+};
+
+}  // namespace hearth
