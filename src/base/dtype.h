@@ -35,13 +35,13 @@ struct DTypeInfo {
 };
 
 inline constexpr DTypeInfo kDTypes[] = {
-    {DType::f32, "f32", 1, 4},         {DType::f16, "f16", 1, 2},
-    {DType::bf16, "bf16", 1, 2},       {DType::q8_0, "q8_0", 32, 34},
-    {DType::q4_0, "q4_0", 32, 18},     {DType::q4_1, "q4_1", 32, 20},
-    {DType::q5_0, "q5_0", 32, 22},     {DType::q5_1, "q5_1", 32, 24},
-    {DType::q2_k, "q2_k", 256, 84},    {DType::q3_k, "q3_k", 256, 110},
-    {DType::q4_k, "q4_k", 256, 144},   {DType::q5_k, "q5_k", 256, 176},
-    {DType::q6_k, "q6_k", 256, 210},   {DType::iq4_nl, "iq4_nl", 32, 18},
+    {DType::f32, "f32", 1, 4},           {DType::f16, "f16", 1, 2},
+    {DType::bf16, "bf16", 1, 2},         {DType::q8_0, "q8_0", 32, 34},
+    {DType::q4_0, "q4_0", 32, 18},       {DType::q4_1, "q4_1", 32, 20},
+    {DType::q5_0, "q5_0", 32, 22},       {DType::q5_1, "q5_1", 32, 24},
+    {DType::q2_k, "q2_k", 256, 84},      {DType::q3_k, "q3_k", 256, 110},
+    {DType::q4_k, "q4_k", 256, 144},     {DType::q5_k, "q5_k", 256, 176},
+    {DType::q6_k, "q6_k", 256, 210},     {DType::iq4_nl, "iq4_nl", 32, 18},
     {DType::iq4_xs, "iq4_xs", 256, 136},
 };
 
@@ -66,5 +66,8 @@ constexpr std::size_t row_bytes(DType type, std::size_t n) {
 }
 
 constexpr bool is_quantised(DType type) { return dtype_info(type).block_elems > 1; }
+
+/// Element types of the KV cache.
+enum class KvType : std::uint8_t { f32, f16, q8_0 };
 
 }  // namespace hearth

@@ -60,15 +60,19 @@ void ThreadPool::run_job(std::int64_t chunks, Call call, void* body) {
   busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   epoch_.fetch_add(1);  // sequentially consistent with `parked_`: either we see a sleeper or it us
   if (parked_.load() > 0) {
-    { std::lock_guard lock(mutex_); }
+    {
+      std::lock_guard lock(mutex_);
+    }
     wake_.notify_all();
   }
   claim(0);
   // Every worker must have left the job before its body goes out of scope. A worker that has been
   // scheduled away (a busy machine) would burn our core, so we yield after a while.
   for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins) {
-    if (spins < 2000) relax();
-    else sched_yield();
+    if (spins < 2000)
+      relax();
+    else
+      sched_yield();
   }
 }
 

@@ -34,9 +34,10 @@ class ThreadPool {
       return;
     }
     using B = std::remove_reference_t<Body>;
-    run_job(chunks, [](void* b, std::int64_t chunk, int worker) {
-      (*static_cast<B*>(b))(chunk, worker);
-    }, const_cast<void*>(static_cast<const void*>(&body)));
+    run_job(
+        chunks,
+        [](void* b, std::int64_t chunk, int worker) { (*static_cast<B*>(b))(chunk, worker); },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

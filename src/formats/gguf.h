@@ -20,9 +20,24 @@
 namespace hearth::gguf {
 
 /// Value types with the numbers of the format.
-enum class Type : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
+enum class Type : std::uint32_t {
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  f32,
+  boolean,
+  string,
+  array,
+  u64,
+  i64,
+  f64
+};
 
-/// A homogeneous array. Strings are views into the file; numbers are read through `number`/`integer`.
+/// A homogeneous array. Strings are views into the file; numbers are read through
+/// `number`/`integer`.
 struct Array {
   Type element = Type::u8;
   std::uint64_t count = 0;

@@ -1,7 +1,8 @@
-// JSON from strangers: nlohmann with a depth limit (it accepts a depth of 10^6 and then overflows
-// the stack when the value is destroyed or printed).
+// JSON from strangers: nlohmann's parser with our own builder, because its own accepts a depth of
+// 10^6 (and overflows the stack later) and takes quadratic time for an object with many members.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -12,8 +13,17 @@ namespace hearth {
 
 using Json = nlohmann::ordered_json;
 
-/// Parses one JSON document. `where` (a file name) goes into the error, with line and column.
-/// Errors (`bad_input`): malformed, nested deeper than `max_depth`, invalid UTF-8.
-Result<Json> parse_json(std::string_view text, std::string_view where, int max_depth = 128);
+/// What to do with a key that appears twice in one object.
+enum class Duplicates {
+  last_wins,  ///< as Python and JavaScript do
+  refuse,     ///< where readers that disagree would be a hole
+};
+
+/// Parses one JSON document. `where` (a file name) goes into the error, with line and column
+/// where the text is malformed. Errors (`bad_input`): malformed, nested deeper than `max_depth`,
+/// invalid UTF-8, a number that no double holds, more than 8,388,608 values, a duplicate key where
+/// those are refused.
+Result<Json> parse_json(std::string_view text, std::string_view where, int max_depth = 128,
+                        Duplicates duplicates = Duplicates::last_wins);
 
 }  // namespace hearth

@@ -27,7 +27,8 @@ class Tokenizer {
  public:
   /// From `tokenizer.ggml.*` of a GGUF file.
   static Result<Tokenizer> from_gguf(const gguf::File& file);
-  /// From Hugging Face's tokenizer.json; `tokenizer_config` (may be empty) names bos, eos, pad, unk.
+  /// From Hugging Face's tokenizer.json; `tokenizer_config` (may be empty) names bos, eos, pad,
+  /// unk.
   static Result<Tokenizer> from_tokenizer_json(std::string_view tokenizer_json,
                                                std::string_view tokenizer_config,
                                                std::string_view where);

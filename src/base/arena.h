@@ -1,0 +1,62 @@
+// Stack-like memory for activations: allocation is a bump, a scope's end gives everything back.
+// Blocks are kept, so after the first pass over the largest chunk nothing is allocated any more.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "base/check.h"
+
+namespace hearth {
+
+/// `bytes` of 64-byte aligned memory; throws bad_alloc.
+struct AlignedDelete {
+  void operator()(std::byte* p) const { std::free(p); }
+};
+using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
+inline AlignedBytes aligned_bytes(std::size_t bytes) {
+  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  if (!p) throw std::bad_alloc();
+  return AlignedBytes(static_cast<std::byte*>(p));
+}
+
+class Arena {
+ public:
+  /// Position in the arena: block number and offset.
+  struct Mark {
+    std::size_t block = 0, used = 0;
+  };
+
+  std::byte* allocate(std::size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    while (at_.block < blocks_.size() && at_.used + bytes > blocks_[at_.block].size)
+      at_ = {at_.block + 1, 0};
+    if (at_.block == blocks_.size()) add_block(bytes);
+    std::byte* p = blocks_[at_.block].data.get() + at_.used;
+    at_.used += bytes;
+    return p;
+  }
+  void reserve(std::size_t bytes) {
+    if (blocks_.empty()) add_block(bytes);
+  }
+  Mark mark() const { return at_; }
+  void release(Mark mark) { at_ = mark; }
+
+ private:
+  struct Block {
+    AlignedBytes data;
+    std::size_t size = 0;
+  };
+  void add_block(std::size_t bytes) {
+    constexpr std::size_t kLeast = std::size_t{1} << 20;
+    std::size_t size = bytes > kLeast ? bytes : kLeast;
+    blocks_.push_back({aligned_bytes(size), size});
+  }
+  std::vector<Block> blocks_;
+  Mark at_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,98 @@
+// Load time: from file rows to packed panels, tensor by tensor, so that peak memory is the packed
+// size and not twice that.
+#include <algorithm>
+#include <cstring>
+
+#include "base/blocks.h"
+#include "base/check.h"
+#include "base/files.h"
+#include "kernels/pack.h"
+#include "tensor/cpu_impl.h"
+
+namespace hearth {
+namespace {
+
+using kernels::kPanelRows;
+
+/// Rows in the type that the panels want, widened or quantised one panel at a time.
+class RowSource {
+ public:
+  RowSource(const RawWeight& raw, DType wanted) : raw_(raw), wanted_(wanted) {
+    stride_ = row_bytes(raw.type, static_cast<std::size_t>(raw.k));
+    if (wanted == raw.type) return;
+    padded_ = is_quantised(wanted) ? kernels::q8a_padded(raw.k) : raw.k;
+    wanted_stride_ = row_bytes(wanted, static_cast<std::size_t>(padded_));
+    floats_.resize(static_cast<std::size_t>(padded_));
+    converted_.resize(wanted_stride_ * kPanelRows);
+  }
+
+  void panel(std::int64_t p, const std::byte* rows[kPanelRows]) {
+    for (int lane = 0; lane < kPanelRows; ++lane) {
+      std::int64_t row = p * kPanelRows + lane;
+      rows[lane] = nullptr;
+      if (row >= raw_.n) continue;
+      if (!raw_.row_order.empty()) row = raw_.row_order[static_cast<std::size_t>(row)];
+      const std::byte* stored = raw_.data.data() + static_cast<std::size_t>(row) * stride_;
+      rows[lane] = wanted_ == raw_.type ? stored : convert(stored, lane);
+    }
+  }
+
+ private:
+  const std::byte* convert(const std::byte* stored, int lane) {
+    dequantise_row(raw_.type, stored, floats_.data(), static_cast<std::size_t>(raw_.k));
+    std::fill(floats_.begin() + raw_.k, floats_.end(), 0.0f);
+    std::byte* out = converted_.data() + wanted_stride_ * static_cast<std::size_t>(lane);
+    quantise_row(wanted_, floats_.data(), out, floats_.size());
+    return out;
+  }
+
+  const RawWeight& raw_;
+  DType wanted_;
+  std::int64_t padded_ = 0;
+  std::size_t stride_ = 0, wanted_stride_ = 0;
+  std::vector<float> floats_;
+  std::vector<std::byte> converted_;
+};
+
+}  // namespace
+
+Weight CpuOps::prepare(const RawWeight& raw, Use use) {
+  CHECK(raw.data.size() ==
+        row_bytes(raw.type, static_cast<std::size_t>(raw.k)) * static_cast<std::size_t>(raw.n));
+  auto weight = std::make_shared<CpuWeight>();
+  weight->raw = raw;
+  if (use != Use::gather) {
+    DType type = raw.type;
+    if (!options_.quantised_activations && is_quantised(type)) type = DType::f32;
+    if (options_.quantised_activations && raw.eight_bit && !is_quantised(type)) type = DType::q8_0;
+    std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
+    std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
+    std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);
+    weight->storage = aligned_bytes(bytes);
+    std::byte* storage = weight->storage.get();
+    constexpr std::int64_t kPanelsEach = 4;
+    pool_.run((panels + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
+      RowSource source(raw, type);
+      const std::byte* rows[kPanelRows];
+      for (std::int64_t p = chunk * kPanelsEach; p < std::min(panels, (chunk + 1) * kPanelsEach);
+           ++p) {
+        source.panel(p, rows);
+        kernels::pack_panel(type, rows, raw.k, storage + static_cast<std::size_t>(p) * panel_bytes);
+      }
+    });
+    weight->panels = {type, raw.n, raw.k, storage, panel_bytes};
+    prepared_bytes_ += bytes;
+    if (raw.mapped) MappedFile::release(raw.data);
+  }
+  weight->raw.row_order.clear();
+  weight->raw.row_order.shrink_to_fit();
+  return {raw.n, raw.k, std::move(weight)};
+}
+
+Vec CpuOps::prepare(std::span<const float> values) {
+  auto vec = std::make_shared<CpuVec>();
+  vec->values.assign(values.begin(), values.end());
+  return {static_cast<std::int64_t>(values.size()), std::move(vec)};
+}
+
+}  // namespace hearth
