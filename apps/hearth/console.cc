@@ -1,6 +1,6 @@
 #include "hearth/console.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <langinfo.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -74,7 +74,7 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 100;
   if (text.size() <= kLongest) return '"' + one_line(text) + '"';
   std::size_t end = kLongest;
@@ -145,8 +145,8 @@ void Console::draw(const Progress& progress) {
   const int cells = std::clamp(room, 0, 40), full = static_cast<int>(share * cells);
   std::string bar;
   for (int i = 0; i < cells; ++i) bar += i < full ? (utf8_ ? "█" : "#") : (utf8_ ? "░" : "-");
-  write_all(STDERR_FILENO, fmt::format("\r\x1b[K{} {} {:3.0f}%", one_line(progress.what), bar,
-                                       share * 100));
+  write_all(STDERR_FILENO,
+            fmt::format("\r\x1b[K{} {} {:3.0f}%", one_line(progress.what), bar, share * 100));
   bar_shown_ = true;
 }
 

@@ -62,7 +62,7 @@ class Console {
 };
 
 /// `text` in double quotes, control characters escaped, long text cut: for messages.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 /// `text` with control characters escaped, so that it is one line.
 std::string one_line(std::string_view text);
 

@@ -16,11 +16,12 @@
 
 namespace hearth::cli {
 
-/// Bounds of a number, both included.
+/// Bounds of a number, both included unless it must be `above` the lower.
 template <class T>
 struct Between {
   T low = std::numeric_limits<T>::lowest();
   T high = std::numeric_limits<T>::max();
+  bool above = false;
 };
 
 /// Reads a value into its target; returns "" or what was expected.

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <string_view>
 
 #include "hearth/console.h"
 
@@ -22,11 +21,8 @@ void on_interrupt(int) {
   } else if (g_chat) {
     return;
   }
-  if (::isatty(STDERR_FILENO)) {
-    constexpr std::string_view kFreshLine = "\r\x1b[K";
-    [[maybe_unused]] const auto ignored =
-        ::write(STDERR_FILENO, kFreshLine.data(), kFreshLine.size());
-  }
+  // Leaves what stands on the line, a half answer or a bar, and starts a fresh one.
+  if (::isatty(STDERR_FILENO) && ::write(STDERR_FILENO, "\n", 1) < 0) ::_exit(kFailed);
   ::_exit(kInterrupted);
 }
 

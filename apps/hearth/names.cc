@@ -1,6 +1,6 @@
 #include "hearth/names.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,9 +95,9 @@ bool names_model(const std::string& word) {
 
 Error no_such_model(const std::string& word) {
   const auto near = near_models(word);
-  return bad_input(fmt::format("no model {}{}", quoted(word),
-                               near.empty() ? ": expected nano, a .gguf file or a model directory"
-                                            : did_you_mean(near)));
+  return bad_input(fmt::format(
+      "no model {}{}", in_quotes(word),
+      near.empty() ? ": expected nano, a .gguf file or a model directory" : did_you_mean(near)));
 }
 
 Status readable_file(const std::string& path) {
@@ -109,7 +109,7 @@ Status readable_file(const std::string& path) {
   const auto near = nearest(path, neighbours(path, [&](const fs::path& file) {
                               return fs::is_regular_file(file, ignored);
                             }));
-  return bad_input(fmt::format("{}: {}{}", quoted(path), std::strerror(reason),
+  return bad_input(fmt::format("{}: {}{}", in_quotes(path), std::strerror(reason),
                                reason == ENOENT ? did_you_mean(near) : ""));
 }
 
@@ -122,7 +122,7 @@ Result<ModelAndPrompt> resolve(const std::optional<std::string>& first,
   return bad_input(fmt::format(
       "{} is neither a model nor a question (a question of one word needs a model before it: "
       "hearth run nano WORD){}",
-      quoted(*first), did_you_mean(near_models(*first))));
+      in_quotes(*first), did_you_mean(near_models(*first))));
 }
 
 }  // namespace hearth::cli

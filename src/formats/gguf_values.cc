@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/check.h"
 #include "formats/gguf.h"
 #include "formats/quote.h"
 

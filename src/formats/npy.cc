@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "base/check.h"
 #include "base/files.h"
 #include "formats/quote.h"
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "base/half.h"
 #include "kernels/float_math.h"
 #include "kernels/float_tile.h"
 #include "kernels/kernels.h"

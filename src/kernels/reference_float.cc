@@ -175,9 +175,10 @@ void softmax(const float* x, std::int64_t n, float* out) {
 
 double silu_of(double x) { return x / (1 + std::exp(-x)); }
 
+/// 0.5·x·(1 + tanh(u)) = x / (1 + e⁻²ᵘ), which does not cancel for negative x.
 double gelu_of(double x) {
   const double kRootTwoOverPi = 0.79788456080286535588;
-  return 0.5 * x * (1 + std::tanh(kRootTwoOverPi * (x + 0.044715 * x * x * x)));
+  return x / (1 + std::exp(-2 * kRootTwoOverPi * (x + 0.044715 * x * x * x)));
 }
 
 void add(const float* a, const float* b, std::int64_t n, float* out) {

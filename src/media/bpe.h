@@ -37,7 +37,7 @@ class MergeTable {
   };
   std::size_t start(std::int32_t left, std::int32_t right) const {
     std::uint64_t key = std::uint64_t(std::uint32_t(left)) << 32 | std::uint32_t(right);
-    return (key * 0x9E3779B97F4A7C15u >> 32 ^ key) & mask_;
+    return key * 0x9E3779B97F4A7C15u >> 32 & mask_;
   }
 
   std::vector<Slot> slots_;  ///< a power of two, at most half full

@@ -18,12 +18,19 @@ struct Image {
   std::vector<std::uint8_t> rgb;
 };
 
-inline constexpr std::uint64_t kMaxPixels = 100'000'000;  ///< checked on the header, before memory
+inline constexpr std::uint64_t kMaxPixels = 100'000'000;
+
+/// Compared with the size in a picture's header, before any memory is taken.
+struct ImageLimits {
+  std::uint64_t pixels = kMaxPixels;
+  std::uint64_t edge = 1'000'000;  ///< the longer side: resampling cost grows with it
+};
 
 /// JPEG, PNG, WebP, GIF (first frame), BMP, told apart by their first bytes. EXIF orientation is
 /// applied; alpha is dropped, as transformers' `load_image` does. `where` names the picture in
 /// errors (`bad_input`): unknown format (the known are listed), truncated, too large (limit given).
-Result<Image> decode_image(std::span<const std::byte> file, std::string_view where);
+Result<Image> decode_image(std::span<const std::byte> file, std::string_view where,
+                           const ImageLimits& limits = {});
 Result<Image> load_image(const std::filesystem::path& path);
 
 enum class Resample {

@@ -22,6 +22,8 @@ Builtin find_test(std::string_view name);
 Builtin find_function(std::string_view name);
 /// A method of `object`'s type.
 Builtin find_method(const Value& object, std::string_view name);
+/// Attributes of loops, cyclers and macros that are values, such as loop.index.
+std::optional<Value> special_attribute(Runtime& run, const Value& object, std::string_view name);
 /// Methods that would change a list or dict: the sandbox refuses them.
 bool is_unsafe_method(const Value& object, std::string_view name);
 
@@ -57,9 +59,7 @@ Result<std::array<const Value*, N>> bind(std::string_view function, const Argume
 // Reading one optional argument. Errors: another type.
 Result<std::int64_t> int_or(const Value* value, std::int64_t fallback, std::string_view what);
 Result<const Text*> text_or(const Value* value, const Text* fallback, std::string_view what);
-inline bool bool_or(const Value* value, bool fallback) {
-  return value ? truthy(*value) : fallback;
-}
+inline bool bool_or(const Value* value, bool fallback) { return value ? truthy(*value) : fallback; }
 
 /// The argument as a Python integer used for a width or count, clamped to [0, a billion]: whatever
 /// is made with it is checked against the budget before it is made.

@@ -19,8 +19,7 @@ Error overflow() { return bad_input("integer beyond 64 bits"); }
 Result<Value> int_power(std::int64_t base, std::int64_t exponent) {
   if (exponent < 0) {
     if (base == 0) return bad_input("0 cannot be raised to a negative power");
-    return Value::of_number(
-        std::pow(static_cast<double>(base), static_cast<double>(exponent)));
+    return Value::of_number(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
   }
   std::int64_t result = 1;
   // Only -1, 0 and 1 have powers above 63 that fit: at most 64 rounds for all others.

@@ -30,6 +30,8 @@ class Runtime {
   // ---- the budget ----
   Status spend(std::size_t steps);
   Status spend_bytes(std::size_t bytes) { return spend(bytes / kBytesPerStep + 1); }
+  /// For finding `key`: long texts are long to compare, other keys are found by looking at all.
+  Status spend_lookup(const Dict& dict, const Value& key);
   const TemplateBudget& budget() const { return budget_; }
   TextBuilder builder() const { return TextBuilder(budget_.output_bytes); }
 
@@ -39,8 +41,7 @@ class Runtime {
   /// Bytes [begin, end) of `text`, with their marks.
   Result<Value> slice(const Text& text, std::size_t begin, std::size_t end);
   Result<Value> list(std::vector<Value> items, List::Type type = List::Type::list);
-  Result<Value> pair(const Value& first, const Value& second,
-                     List::Type type = List::Type::tuple);
+  Result<Value> pair(const Value& first, const Value& second, List::Type type = List::Type::tuple);
   Value dict(Dict&& entries) { return &dicts_.emplace_back(std::move(entries)); }
   Value undefined(const Undefined& what) { return &undefineds_.emplace_back(what); }
   Value callable(const Callable& what) { return &callables_.emplace_back(what); }
@@ -82,8 +83,6 @@ class Runtime {
   bool raised = false;
 
  private:
-  Result<Value> slice_items(const List& list, const std::vector<std::size_t>& picked);
-
   TemplateBudget budget_;
   std::size_t steps_left_;
   // Deques: addresses stay, and everything goes in one flat sweep however it points around.

@@ -18,13 +18,56 @@ struct LongUpper {
   const char* title;
 };
 constexpr LongUpper kLongUppers[] = {
-    {0xDF, "SS", "Ss"},    {0x149, "ʼN", "ʼN"},   {0x1F0, "J̌", "J̌"},    {0x587, "ԵՒ", "Եւ"},
-    {0x1E96, "H̱", "H̱"},   {0x1E97, "T̈", "T̈"},   {0x1E98, "W̊", "W̊"},   {0x1E99, "Y̊", "Y̊"},
-    {0xFB00, "FF", "Ff"},  {0xFB01, "FI", "Fi"},  {0xFB02, "FL", "Fl"}, {0xFB03, "FFI", "Ffi"},
+    {0xDF, "SS", "Ss"},     {0x149, "ʼN", "ʼN"},  {0x1F0, "J̌", "J̌"},    {0x587, "ԵՒ", "Եւ"},
+    {0x1E96, "H̱", "H̱"},     {0x1E97, "T̈", "T̈"},   {0x1E98, "W̊", "W̊"},   {0x1E99, "Y̊", "Y̊"},
+    {0xFB00, "FF", "Ff"},   {0xFB01, "FI", "Fi"}, {0xFB02, "FL", "Fl"}, {0xFB03, "FFI", "Ffi"},
     {0xFB04, "FFL", "Ffl"}, {0xFB05, "ST", "St"}, {0xFB06, "ST", "St"},
 };
 
+/// Longer patterns can cost std::string::find their length at every place of the text.
+constexpr std::size_t kShortPattern = 8;
+
+/// Knuth, Morris and Pratt on a text read forwards or backwards: characters passed before the
+/// first match is complete, or npos.
+template <class At>
+std::size_t match_end(At text, std::size_t size, At what, std::size_t what_size) {
+  std::vector<std::size_t> border(what_size + 1);  // of every prefix of `what`
+  for (std::size_t i = 1, k = 0; i < what_size; border[++i] = k) {
+    while (k > 0 && what(i) != what(k)) k = border[k];
+    if (what(i) == what(k)) ++k;
+  }
+  for (std::size_t i = 0, k = 0; i < size; ++i) {
+    while (k > 0 && text(i) != what(k)) k = border[k];
+    if (text(i) == what(k)) ++k;
+    if (k == what_size) return i + 1;
+  }
+  return std::string_view::npos;
+}
+
+struct Forwards {
+  std::string_view text;
+  char operator()(std::size_t i) const { return text[i]; }
+};
+struct Backwards {
+  std::string_view text;
+  char operator()(std::size_t i) const { return text[text.size() - 1 - i]; }
+};
+
 }  // namespace
+
+std::size_t find(std::string_view text, std::string_view what, std::size_t from) {
+  if (what.size() <= kShortPattern) return text.find(what, from);
+  if (from > text.size()) return text.npos;
+  text.remove_prefix(from);
+  std::size_t end = match_end(Forwards{text}, text.size(), Forwards{what}, what.size());
+  return end == text.npos ? end : from + end - what.size();
+}
+
+std::size_t find_last(std::string_view text, std::string_view what) {
+  if (what.size() <= kShortPattern) return text.rfind(what);
+  std::size_t end = match_end(Backwards{text}, text.size(), Backwards{what}, what.size());
+  return end == text.npos ? end : text.size() - end;
+}
 
 bool TextBuilder::fits(std::size_t bytes) {
   if (overflowed_ || bytes > limit_ - text_.bytes.size()) overflowed_ = true;
@@ -152,9 +195,11 @@ void append_case(std::string& out, char32_t c, Case which) {
     return;
   }
   if (which == Case::lower) {
-    if (c == 0x130) out += "i̇";  // İ: the one letter whose lower case is two
-    else unicode::append_utf8(out, static_cast<char32_t>(
-                                       utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
+    if (c == 0x130)
+      out += "i̇";  // İ: the one letter whose lower case is two
+    else
+      unicode::append_utf8(
+          out, static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))));
     return;
   }
   for (const LongUpper& row : kLongUppers)

@@ -73,6 +73,11 @@ enum class Case { lower, upper, title };
 /// Appends the full case mapping of `c` (ß → SS).
 void append_case(std::string& out, char32_t c, Case which);
 
+/// Where `what` begins in `text`, first at or after `from` / last of all; npos where nowhere.
+/// Linear in the worst case too, unlike std::string's.
+std::size_t find(std::string_view text, std::string_view what, std::size_t from = 0);
+std::size_t find_last(std::string_view text, std::string_view what);
+
 /// [begin, end) of `text` without white space at its ends.
 ByteRange trimmed(std::string_view text);
 

@@ -68,21 +68,6 @@ bool Dict::is_key(const Value& key) {
   return key.is(Kind::text) || key.is(Kind::none) || key.is_numeric();
 }
 
-const Value* Namespace::find(std::string_view name) const {
-  for (const auto& [key, value] : members)
-    if (key == name) return &value;
-  return nullptr;
-}
-
-void Namespace::set(std::string_view name, const Value& value) {
-  for (auto& [key, old] : members)
-    if (key == name) {
-      old = value;
-      return;
-    }
-  members.emplace_back(name, value);
-}
-
 bool truthy(const Value& value) {
   switch (value.kind) {
     case Kind::undefined:
@@ -143,10 +128,9 @@ std::string complaint(const Undefined& undefined) {
   if (undefined.hint) return undefined.hint;
   bool named = undefined.key.is(Kind::text);
   std::string name = named ? quote_name(undefined.key.text->view()) : "";
-  if (undefined.is_variable()) return name + " is undefined";
-  std::string owner = undefined.owner.is(Kind::none)
-                          ? "None"
-                          : std::string(type_name(undefined.owner)) + " object";
+  if (undefined.is_variable) return name + " is undefined";
+  std::string owner =
+      undefined.owner.is(Kind::none) ? "None" : std::string(type_name(undefined.owner)) + " object";
   if (named) return "'" + owner + "' has no attribute " + name;
   std::string element = undefined.key.is_int() ? std::to_string(undefined.key.as_int())
                                                : std::string(type_name(undefined.key));

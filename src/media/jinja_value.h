@@ -107,16 +107,13 @@ struct Dict {
 
 /// namespace(): the one thing that a template can change.
 struct Namespace {
-  std::vector<std::pair<std::string_view, Value>> members;
-
-  const Value* find(std::string_view name) const;
-  void set(std::string_view name, const Value& value);
+  std::map<std::string_view, Value> members;
 };
 
 /// A variable or attribute that is not there; knows how to complain.
 struct Undefined {
-  Value owner;               ///< whose attribute or element it would be; undefined for a variable
-  Value key;                 ///< its name
+  Value owner;                 ///< whose attribute or element it would be; undefined for a variable
+  Value key;                   ///< its name
   const char* hint = nullptr;  ///< instead of both
 
   bool is_variable() const { return owner.is(Kind::undefined); }

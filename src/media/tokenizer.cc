@@ -220,15 +220,15 @@ void Tokenizer::Impl::find_byte_level_tokens() {
   }
 }
 
-bool Tokenizer::Impl::add_merge(std::string_view left, std::string_view right, std::int32_t rank,
-                                std::string& joined) {
+TokenId Tokenizer::Impl::add_merge(std::string_view left, std::string_view right, std::int32_t rank,
+                                   TokenId guess) {
   const TokenId a = vocab.find(left), b = vocab.find(right);
-  if (a < 0 || b < 0) return false;
-  joined.assign(left).append(right);
-  const TokenId id = vocab.find(joined);
-  if (id < 0) return false;
-  merges.insert(a, b, {rank, id});
-  return true;
+  if (a < 0 || b < 0) return -1;
+  std::string joined(left);  // mostly short enough to need no memory
+  joined.append(right);
+  const TokenId id = vocab.find(joined, guess);
+  if (id >= 0) merges.insert(a, b, {rank, id});
+  return id;
 }
 
 void Tokenizer::Impl::find_end_of_generation(const std::vector<TokenId>& more) {

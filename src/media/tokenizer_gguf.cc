@@ -114,14 +114,14 @@ class GgufLoader {
     const auto& lines = merges->strings;
     if (lines.size() > INT32_MAX) return wrong("\"tokenizer.ggml.merges\" is too long");
     impl_.merges.reserve(lines.size());
-    std::string joined;
+    TokenId made = -1;
     for (std::size_t rank = 0; rank < lines.size(); ++rank) {
       const std::size_t space = lines[rank].find(' ', 1);
       if (space == std::string_view::npos)
         return wrong("merge " + std::to_string(rank) + " is " + quote_name(lines[rank]) +
                      ", expected two tokens");
-      impl_.add_merge(lines[rank].substr(0, space), lines[rank].substr(space + 1),
-                      static_cast<std::int32_t>(rank), joined);
+      made = impl_.add_merge(lines[rank].substr(0, space), lines[rank].substr(space + 1),
+                             static_cast<std::int32_t>(rank), made + 1);
     }
     return {};
   }

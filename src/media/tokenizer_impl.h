@@ -52,10 +52,10 @@ struct Tokenizer::Impl {
 
   /// byte_level: finds the token of each byte in the vocabulary.
   void find_byte_level_tokens();
-  /// Adds a merge of two tokens given by text. False where one of them, or what they make, is no
-  /// token that plain text may become. `joined` is scratch memory.
-  bool add_merge(std::string_view left, std::string_view right, std::int32_t rank,
-                 std::string& joined);
+  /// Adds a merge of two tokens given by text and returns what they make: −1 where that, or one of
+  /// them, is no token that plain text may become (then nothing is added). `guess`: probably it.
+  TokenId add_merge(std::string_view left, std::string_view right, std::int32_t rank,
+                    TokenId guess);
   /// After everything else is set: the ids that end an answer. `more`: those that the file names.
   void find_end_of_generation(const std::vector<TokenId>& more);
   /// The bytes of one token of the vocabulary.

@@ -66,9 +66,8 @@ void Vocabulary::build_index() {
   longest_ = 0;
   const std::size_t mask = index_.size() - 1;
   for (TokenId id = 0; has(id); ++id) {
-    const Entry& entry = entries_[id];
-    if (entry.length == 0 || is_control(id) || entry.type == TokenType::byte) continue;
-    longest_ = std::max<std::size_t>(longest_, entry.length);
+    if (!is_indexed(id)) continue;
+    longest_ = std::max<std::size_t>(longest_, entries_[id].length);
     const std::uint32_t hash = hash_of(text(id));
     std::size_t i = hash & mask;
     while (index_[i].id >= 0 && (index_[i].hash != hash || text(index_[i].id) != text(id)))

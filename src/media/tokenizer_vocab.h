@@ -50,6 +50,10 @@ class Vocabulary {
   }
   /// The token that plain text `text` may become, or −1.
   TokenId find(std::string_view text) const;
+  /// The same where `guess` is probably it: merges mostly come in the order of the ids they make.
+  TokenId find(std::string_view text, TokenId guess) const {
+    return has(guess) && is_indexed(guess) && this->text(guess) == text ? guess : find(text);
+  }
   /// The longest text in the index.
   std::size_t longest() const { return longest_; }
 
@@ -62,6 +66,10 @@ class Vocabulary {
     std::uint32_t hash = 0;
     TokenId id = -1;
   };
+
+  bool is_indexed(TokenId id) const {
+    return entries_[id].length != 0 && !is_control(id) && type(id) != TokenType::byte;
+  }
 
   std::string texts_;
   std::vector<Entry> entries_;

@@ -1,5 +1,5 @@
-// The Idefics3 / SmolVLM picture pipeline (transformers, image_processing_idefics3): stage-1 resize,
-// stage-2 resize to whole tiles, split, global view.
+// The Idefics3 / SmolVLM picture pipeline (transformers, image_processing_idefics3): stage-1
+// resize, stage-2 resize to whole tiles, split, global view.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct VisionPreprocess {
   bool split = true;        ///< do_image_splitting
   PreprocessMode mode = PreprocessMode::hf_pil;
   bool no_upscale = false;  ///< longest edge = min(L, the picture's rounded up to a tile)
-  int max_tiles = -1;       ///< ≥ 1: largest longest edge with rows·cols ≤ N; 0: global view only
+  int max_tiles = -1;  ///< ≥ 1: largest longest edge with rows·cols ≤ N; 0: global view only
   float mean[3] = {0.5f, 0.5f, 0.5f};
   float std[3] = {0.5f, 0.5f, 0.5f};
 };

@@ -20,7 +20,7 @@ inline std::filesystem::path golden(const std::string& name) {
 }
 
 /// Skips with one clear line where a golden is absent (a fresh clone holds only the small ones).
-#define HEARTH_GOLDEN(variable, name)                        \
+#define HEARTH_GOLDEN(variable, name)                                \
   const std::filesystem::path variable = hearth::test::golden(name); \
   if (variable.empty()) GTEST_SKIP() << (name) << " is not here"
 

@@ -1,6 +1,11 @@
 // The vector words of the float kernels in AVX-512: 16 lanes, 32 registers.
 #pragma once
 
+// GCC 12 takes the deliberately undefined pass-through operands of its own header for mistakes.
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include <cstdint>

@@ -1,0 +1,84 @@
+#include "hearth/report.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace hearth::cli {
+
+std::uint64_t peak_rss_bytes() {
+  // getrusage would count the process that started this one: exec keeps its maximum.
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string with_commas(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
+  return digits;
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  const double b = static_cast<double>(bytes);
+  if (b >= 1e9) return fmt::format("{:.1f} GB", b / 1e9);
+  if (b >= 1e6) return fmt::format("{:.{}f} MB", b / 1e6, b < 1e7 ? 1 : 0);
+  return fmt::format("{:.0f} kB", b / 1e3);
+}
+
+std::string human_count(std::uint64_t count) {
+  const double n = static_cast<double>(count);
+  if (n >= 1e9) return fmt::format("{:.2f} G", n / 1e9);
+  if (n >= 1e6) return fmt::format("{:.{}f} M", n / 1e6, n < 1e7 ? 1 : 0);
+  return with_commas(count);
+}
+
+std::string human_time(double milliseconds) {
+  return milliseconds < 1000 ? fmt::format("{:.0f} ms", milliseconds)
+                             : fmt::format("{:.1f} s", milliseconds / 1000);
+}
+
+double prompt_per_second(const Answer& answer) {
+  const int read = answer.usage.prompt_tokens - answer.usage.cached_tokens;
+  return answer.timings.prompt_ms > 0 ? std::max(0, read) / answer.timings.prompt_ms * 1000 : 0;
+}
+
+double decode_per_second(const Answer& answer) {
+  const int decoded = answer.usage.completion_tokens - 1;
+  return answer.timings.decode_ms > 0 ? std::max(0, decoded) / answer.timings.decode_ms * 1000 : 0;
+}
+
+std::string settings_line(const Engine& engine, const Model& model) {
+  const ModelInfo& info = model.info();
+  return fmt::format("{} · {} parameters · {} · context {} · {} thread{}, {}", info.name,
+                     human_count(info.parameters + info.vision_parameters), info.weight_types,
+                     with_commas(static_cast<std::uint64_t>(info.context)), engine.threads(),
+                     engine.threads() == 1 ? "" : "s", engine.isa());
+}
+
+std::string timings_line(double load_ms, const Answer& answer) {
+  const auto& times = answer.timings;
+  std::string line = "loaded in " + human_time(load_ms);
+  if (answer.usage.image_tokens > 0)
+    line += fmt::format(" · picture {} ({} tokens)", human_time(times.image_ms),
+                        answer.usage.image_tokens);
+  line += fmt::format(" · prompt {} tokens in {}",
+                      with_commas(static_cast<std::uint64_t>(answer.usage.prompt_tokens)),
+                      human_time(times.prompt_ms));
+  if (answer.usage.cached_tokens > 0)
+    line += fmt::format(" ({} remembered)", answer.usage.cached_tokens);
+  line +=
+      fmt::format(" · first word after {} · {} token{}", human_time(times.first_token_ms),
+                  answer.usage.completion_tokens, answer.usage.completion_tokens == 1 ? "" : "s");
+  if (const double rate = decode_per_second(answer); rate > 0)
+    line += fmt::format(" at {:.0f}/s", rate);
+  return line + " · " + human_bytes(peak_rss_bytes());
+}
+
+}  // namespace hearth::cli

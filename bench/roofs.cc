@@ -1,0 +1,142 @@
+#include "roofs.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace hearth::bench {
+namespace {
+
+constexpr int kSteps = 200000, kChains = 12;
+
+/// Keeps a value alive without storing it.
+template <class T>
+void keep(T& value) {
+#if defined(__x86_64__)
+  asm volatile("" : "+x"(value));
+#else
+  asm volatile("" : "+w"(value));
+#endif
+}
+
+double gops(double operations_a_step, void (*run)()) {
+  return operations_a_step * kChains * kSteps / best_seconds(0.2, run) * 1e-9;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f,avx512vnni"))) void int8_avx512() {
+  __m512i sum[kChains] = {}, a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      s = _mm512_dpbusd_epi32(s, a, b);
+      asm volatile("" : "+v"(s));
+    }
+}
+__attribute__((target("avx512f"))) void f32_avx512() {
+  __m512 sum[kChains] = {}, a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      s = _mm512_fmadd_ps(a, b, s);
+      asm volatile("" : "+v"(s));
+    }
+}
+/// Without VNNI a product takes two multiplies and an add.
+__attribute__((target("avx2"))) void int8_avx2() {
+  __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      __m256i pairs = _mm256_maddubs_epi16(a, b);
+      keep(pairs);
+      s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, ones));
+      keep(s);
+    }
+}
+__attribute__((target("avx2,fma"))) void f32_avx2() {
+  __m256 sum[kChains] = {}, a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      s = _mm256_fmadd_ps(a, b, s);
+      keep(s);
+    }
+}
+__attribute__((target("avx2"))) std::int64_t read_all(const std::vector<std::int64_t>& memory) {
+  __m256i sum[4] = {};
+  for (std::size_t i = 0; i + 16 <= memory.size(); i += 16)
+    for (std::size_t j = 0; j < 4; ++j)
+      sum[j] = _mm256_xor_si256(
+          sum[j], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(&memory[i + 4 * j])));
+  __m256i all = sum[0] ^ sum[1] ^ sum[2] ^ sum[3];
+  return all[0] ^ all[1] ^ all[2] ^ all[3];
+}
+#elif defined(__aarch64__)
+__attribute__((target("+dotprod"))) void int8_neon() {
+  int32x4_t sum[kChains] = {};
+  int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      s = vdotq_s32(s, a, b);
+      keep(s);
+    }
+}
+void f32_neon() {
+  float32x4_t sum[kChains] = {}, a = vdupq_n_f32(0.5f), b = vdupq_n_f32(0.25f);
+  for (int i = 0; i < kSteps; ++i)
+    for (auto& s : sum) {
+      s = vfmaq_f32(s, a, b);
+      keep(s);
+    }
+}
+std::int64_t read_all(const std::vector<std::int64_t>& memory) {
+  std::int64_t sum = 0;
+  for (std::int64_t x : memory) sum ^= x;
+  return sum;
+}
+#endif
+
+double read_speed() {
+  std::vector<std::int64_t> memory(std::size_t{48} << 20, 1);
+  std::int64_t sum = 0;
+  double seconds = best_seconds(0.5, [&] {
+    sum ^= read_all(memory);
+    asm volatile("" : "+r"(sum));
+  });
+  return static_cast<double>(8 * memory.size()) / seconds * 1e-9;
+}
+
+}  // namespace
+
+double now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+Roofs measure_roofs(const char* isa) {
+  Roofs roofs;
+  [[maybe_unused]] const std::string_view name = isa;
+#if defined(__x86_64__)
+  if (name == "avx512") {
+    roofs.int8_gops = gops(128, int8_avx512);
+    roofs.f32_gflops = gops(32, f32_avx512);
+  } else if (name == "avx2") {
+    roofs.int8_gops = gops(64, int8_avx2);
+    roofs.f32_gflops = gops(16, f32_avx2);
+  }
+  roofs.read_gbs = read_speed();
+#elif defined(__aarch64__)
+  roofs.int8_gops = gops(32, int8_neon);
+  roofs.f32_gflops = gops(8, f32_neon);
+  roofs.read_gbs = read_speed();
+#endif
+  return roofs;
+}
+
+}  // namespace hearth::bench

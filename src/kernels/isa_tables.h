@@ -1,0 +1,13 @@
+// The one symbol that each ISA's translation unit exports. Rows may be null: the registry fills
+// them from the reference.
+#pragma once
+
+#include "kernels/kernels.h"
+
+namespace hearth::kernels {
+
+const KernelTable& avx2_kernels();
+const KernelTable& avx512_kernels();
+const KernelTable& neon_kernels();
+
+}  // namespace hearth::kernels
