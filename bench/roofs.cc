@@ -15,6 +15,14 @@
 namespace hearth::bench {
 namespace {
 
+// The chains must live in registers.
+#define HEARTH_UNROLLED(range) _Pragma(HEARTH_PRAGMA) for (range)
+#ifdef __clang__
+#define HEARTH_PRAGMA "unroll"
+#else
+#define HEARTH_PRAGMA "GCC unroll 16"
+#endif
+
 constexpr int kSteps = 200000, kChains = 12;
 
 /// Keeps a value alive without storing it.
@@ -34,16 +42,14 @@ double gops(double operations_a_step, void (*run)()) {
 #if defined(__x86_64__)
 __attribute__((target("avx512f,avx512vnni"))) void int8_avx512() {
   __m512i sum[kChains] = {}, a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm512_dpbusd_epi32(s, a, b);
       asm volatile("" : "+v"(s));
     }
 }
 __attribute__((target("avx512f"))) void f32_avx512() {
   __m512 sum[kChains] = {}, a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm512_fmadd_ps(a, b, s);
       asm volatile("" : "+v"(s));
     }
@@ -52,8 +58,7 @@ __attribute__((target("avx512f"))) void f32_avx512() {
 __attribute__((target("avx2"))) void int8_avx2() {
   __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
   const __m256i ones = _mm256_set1_epi16(1);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       __m256i pairs = _mm256_maddubs_epi16(a, b);
       keep(pairs);
       s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, ones));
@@ -62,8 +67,7 @@ __attribute__((target("avx2"))) void int8_avx2() {
 }
 __attribute__((target("avx2,fma"))) void f32_avx2() {
   __m256 sum[kChains] = {}, a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm256_fmadd_ps(a, b, s);
       keep(s);
     }
@@ -81,16 +85,14 @@ __attribute__((target("avx2"))) std::int64_t read_all(const std::vector<std::int
 __attribute__((target("+dotprod"))) void int8_neon() {
   int32x4_t sum[kChains] = {};
   int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = vdotq_s32(s, a, b);
       keep(s);
     }
 }
 void f32_neon() {
   float32x4_t sum[kChains] = {}, a = vdupq_n_f32(0.5f), b = vdupq_n_f32(0.25f);
-  for (int i = 0; i < kSteps; ++i)
-    for (auto& s : sum) {
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = vfmaq_f32(s, a, b);
       keep(s);
     }

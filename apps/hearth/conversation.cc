@@ -74,7 +74,7 @@ int Conversation::run() {
     if (!line) return console_.line(""), kOk;
     const std::string text = trimmed(line->text);
     if (line->given_up) {
-      console_.line("(Ctrl-D or /bye leaves)");
+      console_.line("\n(Ctrl-D or /bye leaves)");
     } else if (text.starts_with('/')) {
       if (obey(text) == Next::leave) return kOk;
     } else if (!text.empty()) {
@@ -138,7 +138,8 @@ void Conversation::ask(const std::string& prompt) {
     return;
   }
   pictures_.clear();
-  console_.line(answer->stop_reason == "cancelled" ? " (stopped)" : "");
+  const bool stopped = answer->stop_reason == "cancelled";
+  if (stopped || !answer->text.ends_with('\n')) console_.line(stopped ? " (stopped)" : "");
   if (options_.stats) console_.stats(timings_line(model_.load_ms(), *answer));
 }
 

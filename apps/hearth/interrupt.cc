@@ -10,7 +10,7 @@ namespace hearth::cli {
 namespace {
 
 // A signal handler reaches only globals. All are lock-free atomics.
-std::atomic<bool> g_answering{false}, g_cancel{false}, g_chat{false};
+std::atomic<bool> g_answering{false}, g_cancel{false}, g_chat{false}, g_interrupted{false};
 std::atomic<int> g_presses{0};
 
 void on_interrupt(int) {
@@ -19,6 +19,7 @@ void on_interrupt(int) {
     g_cancel = true;
     if (++g_presses < allowed) return;
   } else if (g_chat) {
+    g_interrupted = true;
     return;
   }
   // Leaves what stands on the line, a half answer or a bar, and starts a fresh one.
@@ -37,6 +38,8 @@ void catch_interrupts() {
 }
 
 void chat_catches_interrupts() { g_chat = true; }
+
+bool chat_interrupted() { return g_interrupted.exchange(false); }
 
 Answering::Answering() {
   g_cancel = false;

@@ -9,6 +9,8 @@ namespace hearth::cli {
 void catch_interrupts();
 /// In a chat Ctrl-C never ends the program by the first press or the second.
 void chat_catches_interrupts();
+/// Whether Ctrl-C was pressed in a chat outside an answer since this was last asked.
+bool chat_interrupted();
 
 /// While one lives, the first Ctrl-C raises `cancel()`; one more (in a chat: two more) exits 130.
 class Answering {

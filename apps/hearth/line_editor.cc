@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "hearth/interrupt.h"
+
 namespace fs = std::filesystem;
 
 namespace hearth::cli {
@@ -36,7 +38,6 @@ struct LineEditor::Impl {
   fs::path file;
   EditLine* edit = nullptr;
   History* past = nullptr;
-  bool given_up = false;
 
   static Impl* of(EditLine* edit) {
     void* self = nullptr;
@@ -48,15 +49,6 @@ struct LineEditor::Impl {
 namespace {
 
 char* show_prompt(EditLine* edit) { return const_cast<char*>(LineEditor::Impl::of(edit)->prompt); }
-
-/// Ctrl-C: ends the line with nothing in it.
-unsigned char give_up(EditLine* edit, int) {
-  LineEditor::Impl::of(edit)->given_up = true;
-  const LineInfo* line = el_line(edit);
-  el_deletestr1(edit, 0, static_cast<int>(line->lastchar - line->buffer));
-  std::fputs("^C\n", stdout);
-  return CC_NEWLINE;
-}
 
 }  // namespace
 
@@ -74,10 +66,6 @@ LineEditor::LineEditor(const char* prompt) : impl_(new Impl{prompt, history_file
   el_set(it.edit, EL_EDITOR, "emacs");
   el_set(it.edit, EL_SIGNAL, 1);  // the terminal is put right on SIGTERM, Ctrl-Z and a new size
   el_set(it.edit, EL_HIST, history, it.past);
-  // While a line is edited Ctrl-C is a key like any other.
-  el_set(it.edit, EL_SETTY, "-d", "intr=", nullptr);
-  el_set(it.edit, EL_ADDFN, "give-up", "throw the line away", give_up);
-  el_set(it.edit, EL_BIND, "^C", "give-up", nullptr);
   el_set(it.edit, EL_ADDFN, "complete-file", "complete a file name", _el_fn_complete);
   el_set(it.edit, EL_BIND, "^I", "complete-file", nullptr);
   el_set(it.edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -90,11 +78,12 @@ LineEditor::~LineEditor() {
 
 std::optional<LineEditor::Line> LineEditor::read() {
   auto& it = *impl_;
-  it.given_up = false;
+  chat_interrupted();  // an earlier Ctrl-C is not about this line
   int count = 0;
   const char* text = el_gets(it.edit, &count);
+  if (!text && chat_interrupted()) return Line{"", true};
   if (!text || count <= 0) return std::nullopt;
-  Line line{std::string(text, static_cast<std::size_t>(count)), it.given_up};
+  Line line{std::string(text, static_cast<std::size_t>(count))};
   while (line.text.ends_with('\n') || line.text.ends_with('\r')) line.text.pop_back();
   if (line.text.find_first_not_of(" \t") == std::string::npos) return line;
   HistEvent event;

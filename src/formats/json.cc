@@ -10,7 +10,7 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kMostValues = std::size_t{8} << 20;
+constexpr std::size_t kMostValues = std::size_t{16} << 20;
 
 /// The library's message without its prefix "[json.exception.parse_error.101] parse error at line
 /// 1, column 2: "; it quotes the text, so it is cut and made printable.

@@ -21,7 +21,7 @@ enum class Duplicates {
 
 /// Parses one JSON document. `where` (a file name) goes into the error, with line and column
 /// where the text is malformed. Errors (`bad_input`): malformed, nested deeper than `max_depth`,
-/// invalid UTF-8, a number that no double holds, more than 8,388,608 values, a duplicate key where
+/// invalid UTF-8, a number that no double holds, more than 16,777,216 values, a duplicate key where
 /// those are refused.
 Result<Json> parse_json(std::string_view text, std::string_view where, int max_depth = 128,
                         Duplicates duplicates = Duplicates::last_wins);

@@ -15,8 +15,8 @@
 namespace hearth::kernels {
 namespace {
 
-inline constexpr int kBlockRows = 96;
-inline constexpr int kBlockK = 192;
+inline constexpr int kBlockRows = 48;
+inline constexpr int kBlockK = 256;
 inline constexpr int kBlockStep = kBlockK + 16;
 
 /// One call's job, with the weights' type resolved.

@@ -14,21 +14,24 @@
 namespace hearth::kernels {
 namespace {
 
-/// Constants of a type. Sub-scales of halves: Q2_K and Q3_K multiply them into the codes, which
-/// still fit a byte; Q6_K sums its halves apart.
-template <class V, DType kType>
+/// Constants of a type. Two sub-scales in a block: Q6_K sums its halves apart. Q2_K and Q3_K do so
+/// for a single row; for many they multiply the sub-scales into the codes, which still fit a byte.
+/// Both give the same integer.
+template <class V, DType kT, bool kManyRows>
 struct Format {
+  static constexpr DType kType = kT;
   static constexpr PanelLayout kLayout = panel_layout(kType);
-  static constexpr int kCodeBytes = kLayout.code_bytes(), kPlaneBytes = kLayout.plane_bytes();
-  static constexpr bool kHalves = kType == DType::q6_k;
-  static constexpr bool kHalfMins = kType == DType::q2_k;
-  static constexpr bool kSigned = kLayout.code_bits == 8 || kLayout.levels || kType == DType::q3_k;
+  static constexpr bool kTwoSubs = kLayout.sub_bytes == 32;
+  static constexpr bool kScaledCodes = kTwoSubs && kLayout.code_bits == 2 && kManyRows;
+  static constexpr bool kHalves = kTwoSubs && !kScaledCodes;
+  static constexpr bool kHalfMins = kTwoSubs && kLayout.has_min;
+  static constexpr bool kScaledSigned = kScaledCodes && kType == DType::q3_k;
+  static constexpr bool kSigned = kLayout.code_bits == 8 || kLayout.levels || kScaledSigned;
   /// The code that means 0. Q3_K codes times sub-scales lie in −124 … 128: one less fits.
-  static constexpr int kZero =
-      kSigned ? V::kSignedZero - (kType == DType::q3_k ? 1 : 0) : kLayout.zero;
+  static constexpr int kZero = kSigned ? V::kSignedZero - (kScaledSigned ? 1 : 0) : kLayout.zero;
   /// The largest code, for ISAs that add products in 16 bits; 0: signed codes.
   static constexpr int kMaxCode = kSigned ? 0
-                                  : kType == DType::q2_k
+                                  : kScaledCodes
                                       ? 3 * 15
                                       : (1 << (kLayout.code_bits + kLayout.plane_bits)) - 1;
 };
@@ -49,56 +52,74 @@ typename V::Codes high_bits(const typename V::Codes* planes) {
 template <class V, class F, int j>
 typename V::Codes code_vector(const typename V::Codes* codes, const typename V::Codes* planes) {
   constexpr PanelLayout l = F::kLayout;
-  if constexpr (l.code_bits == 8) {
-    return V::from_signed(codes[j]);
-  } else if constexpr (l.code_bits == 2) {
-    return V::bits(V::template down<2 * (j % 4)>(codes[j / 4]), 3);
-  } else {
-    typename V::Codes c = V::bits(V::template down<4 * (j / 4)>(codes[j % 4]), 15);
-    if constexpr (l.plane_bits > 0)
-      c = V::either(c, high_bits<V, l.plane_bits, l.code_bits, j>(planes));
-    return c;
-  }
+  typename V::Codes c;
+  if constexpr (l.code_bits == 8)
+    c = V::from_signed(codes[j]);
+  else if constexpr (l.code_bits == 4)
+    c = V::bits(V::template down<4 * (j / 4)>(codes[j % 4]), 15);
+  else
+    c = V::bits(V::template down<2 * (j % 4)>(codes[j / 4]), 3);
+  if constexpr (l.plane_bits > 0 && !F::kScaledCodes)
+    c = V::either(c, high_bits<V, l.plane_bits, l.code_bits, j>(planes));
+  return c;
 }
 
 inline constexpr std::uint8_t kLaneOfQuad[16] = {0, 0, 0, 0, 4,  4,  4,  4,
                                                  8, 8, 8, 8, 12, 12, 12, 12};
 
-/// Q2_K and Q3_K: code · sub-scale by table, one table of 4 lanes × 4 codes per 16 bytes.
-template <class V, DType kType, int j>
-typename V::Codes scaled_code_vector(typename V::Codes code, typename V::Codes plane,
-                                     typename V::Codes sub) {
-  // Entry 4·lane + code of the table: code · sub.
-  typename V::Codes twice = V::add(sub, sub);
-  typename V::Codes table =
-      V::add(V::both(sub, V::words(0xff00ff00)), V::both(twice, V::words(0xffff0000)));
-  typename V::Codes index = V::either(code, V::table(kLaneOfQuad));
-  if constexpr (kType == DType::q2_k) return V::lookup(table, index);
+/// Code · sub-scale of 4 lanes × 4 codes per 16 bytes; `four` is 4 · sub-scale.
+template <class V>
+struct ScaledCodes {
+  typename V::Codes table, four;
+};
+template <class V, class F>
+ScaledCodes<V> scaled_codes(const std::uint8_t* sub) {
+  using Codes = typename V::Codes;
+  Codes one = V::spread(sub);
+  if constexpr (F::kHalfMins) one = V::bits(one, 15);  // the high nibble is the minimum
+  const Codes two = V::add(one, one), four = V::add(two, two);
+  const Codes table =
+      V::add(V::both(one, V::words(0xff00ff00)), V::both(two, V::words(0xffff0000)));
+  if constexpr (!F::kSigned) return {table, four};
   // Q3_K: (code − 4) · sub − 1, and 4 · sub more where the high bit is set.
-  typename V::Codes four = V::add(twice, twice);
-  table = V::sub(V::sub(table, four), V::words(0x01010101));
-  return V::from_signed(V::template add_where<j>(V::lookup(table, index), plane, four));
+  return {V::sub(V::sub(table, four), V::words(0x01010101)), four};
+}
+template <class V, class F, int j>
+typename V::Codes scaled_vector(typename V::Codes code, typename V::Codes plane,
+                                const ScaledCodes<V>& scaled) {
+  code = V::lookup(scaled.table, V::either(code, V::table(kLaneOfQuad)));
+  if constexpr (F::kSigned)
+    code = V::from_signed(V::template add_where<j>(code, plane, scaled.four));
+  return code;
 }
 
-/// The eight code vectors of a block, ready for V::dot.
-template <class V, DType kType, int... j>
-void unpack_codes(const std::uint8_t* codes, const std::uint8_t* planes, const std::uint8_t* sub,
-                  typename V::Codes* w, std::integer_sequence<int, j...>) {
-  using F = Format<V, kType>;
-  typename V::Codes c[F::kCodeBytes / 64], p[F::kPlaneBytes / 64 + 1];
-  for (int i = 0; i < F::kCodeBytes / 64; ++i) c[i] = V::load(codes + 64 * i);
-  for (int i = 0; i < F::kPlaneBytes / 64; ++i) p[i] = V::load(planes + 64 * i);
+/// The eight code vectors of block g of a group, ready for V::dot.
+template <class V, class F, int... j>
+void unpack_codes(const std::uint8_t* group, const GroupOffsets& at, int g, typename V::Codes* w,
+                  std::integer_sequence<int, j...>) {
+  constexpr int kCodes = F::kLayout.code_bytes(), kPlanes = F::kLayout.plane_bytes();
+  typename V::Codes c[kCodes / 64], p[kPlanes / 64 + 1];
+  for (int i = 0; i < kCodes / 64; ++i) c[i] = V::load(group + at.codes + kCodes * g + 64 * i);
+  for (int i = 0; i < kPlanes / 64; ++i) p[i] = V::load(group + at.planes + kPlanes * g + 64 * i);
   ((w[j] = code_vector<V, F, j>(c, p)), ...);
   if constexpr (F::kLayout.levels) {
     const typename V::Codes levels = V::from_signed(V::table(kIq4Levels));
     ((w[j] = V::lookup(levels, w[j])), ...);
   }
-  if constexpr (kType == DType::q2_k || kType == DType::q3_k) {
-    typename V::Codes subs[2] = {V::spread(sub), V::spread(sub + 16)};
-    if constexpr (kType == DType::q2_k)
-      for (auto& s : subs) s = V::bits(s, 15);  // the high nibble is the minimum
-    ((w[j] = scaled_code_vector<V, kType, j>(w[j], p[0], subs[j / 4])), ...);
+  if constexpr (F::kScaledCodes) {
+    const std::uint8_t* sub = group + at.sub + 32 * g;
+    const ScaledCodes<V> scaled[2] = {scaled_codes<V, F>(sub), scaled_codes<V, F>(sub + 16)};
+    ((w[j] = scaled_vector<V, F, j>(w[j], p[0], scaled[j / 4])), ...);
   }
+}
+
+/// d and, negative where it is to be subtracted, dmin or min.
+template <class V, class F>
+void load_scales(const std::uint8_t* group, const GroupOffsets& at, int g, typename V::F32& d,
+                 typename V::F32& min) {
+  d = V::halves(group + at.d + 32 * g);
+  if constexpr (F::kLayout.has_min) min = V::halves(group + at.min + 32 * g);
+  if constexpr (F::kLayout.has_min && F::kLayout.per_group) min = V::negative(min);
 }
 
 /// Scales of one block of a panel.
@@ -106,26 +127,27 @@ template <class V>
 struct BlockScales {
   typename V::F32 scale, sub[2], min[2];
 };
-
-/// `d` and `dmin` are those of the group or block; `sub` and `sub_min` those of the block.
-template <class V, DType kType>
-BlockScales<V> unpack_scales(typename V::F32 d, typename V::F32 dmin, const std::uint8_t* sub,
-                             const std::uint8_t* sub_min) {
-  constexpr PanelLayout l = panel_layout(kType);
+template <class V, class F>
+BlockScales<V> block_scales(typename V::F32 d, typename V::F32 min, const std::uint8_t* group,
+                            const GroupOffsets& at, int g) {
+  constexpr PanelLayout l = F::kLayout;
+  const std::uint8_t* sub = group + at.sub + l.sub_bytes * g;
+  const std::uint8_t* sub_min = group + at.sub_min + l.min_bytes * g;
   BlockScales<V> s;
   s.scale = d;
-  if constexpr (kType == DType::q4_k || kType == DType::q5_k) {
+  s.min[0] = min;
+  if constexpr (l.min_bytes > 0) {  // Q4_K, Q5_K
     s.scale = V::mul(d, V::from_u8(sub));
-    s.min[0] = V::negative(V::mul(dmin, V::from_u8(sub_min)));
-  } else if constexpr (kType == DType::iq4_xs) {
-    s.scale = V::mul(d, V::from_i8(sub));
-  } else if constexpr (kType == DType::q6_k) {
+    s.min[0] = V::mul(min, V::from_u8(sub_min));
+  } else if constexpr (F::kHalfMins) {  // Q2_K
+    for (int half = 0; half < 2; ++half) {
+      if constexpr (F::kHalves) s.sub[half] = V::from_low_nibbles(sub + 16 * half);
+      s.min[half] = V::mul(min, V::from_high_nibbles(sub + 16 * half));
+    }
+  } else if constexpr (F::kHalves) {  // Q3_K, Q6_K
     for (int half = 0; half < 2; ++half) s.sub[half] = V::from_i8(sub + 16 * half);
-  } else if constexpr (kType == DType::q2_k) {
-    for (int half = 0; half < 2; ++half)
-      s.min[half] = V::negative(V::mul(dmin, V::from_high_nibbles(sub + 16 * half)));
-  } else if constexpr (l.has_min) {
-    s.min[0] = dmin;
+  } else if constexpr (l.sub_bytes == 16) {  // IQ4_XS
+    s.scale = V::mul(d, V::from_i8(sub));
   }
   return s;
 }

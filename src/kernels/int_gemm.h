@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/int_formats.h"
+#include "kernels/int_inline.h"
 
 namespace hearth::kernels {
 namespace {
@@ -17,13 +18,14 @@ struct Activations {
   const std::int8_t* codes(std::int64_t r) const { return q8a_codes(at(r)); }
   const float* scales(std::int64_t r) const { return q8a_scales(at(r), k); }
   const std::int32_t* sums(std::int64_t r) const { return q8a_sums(at(r), k); }
+  Activations slice(std::int64_t r, std::int64_t count) const { return {at(r), stride, k, count}; }
 
  private:
   const std::byte* at(std::int64_t r) const { return row + static_cast<std::size_t>(r) * stride; }
 };
 
-/// What a tile's rows contribute to a group beside products: first dot products with a block's zero
-/// point (the value that dot products start from), then the factors of the minima.
+/// What a tile's rows contribute to a group beside products: where dot products start (less the
+/// zero point · Σa) and the factors of the minima.
 template <class F, int kTileRows>
 struct GroupSums {
   static constexpr int kPer = F::kHalves || F::kHalfMins ? 2 : 1;  // per block
@@ -32,93 +34,130 @@ struct GroupSums {
   float factor[kFactors ? kTileRows : 1][kGroupBlocks * kPer];
 
   void prepare(const Activations& a, int rows, std::int64_t block, int count) {
+    if constexpr (!kStarts && !kFactors) return;
     for (int r = 0; r < rows; ++r) {
       const std::int32_t* sums = a.sums(r) + 2 * block;
       const float* scales = a.scales(r) + block;
-      for (int i = 0; i < count * kPer; ++i) {
-        const std::int32_t sum = kPer == 2 ? sums[i] : sums[2 * i] + sums[2 * i + 1];
-        if constexpr (kStarts) start[r][i] = -F::kZero * sum;
-        if constexpr (kFactors) factor[r][i] = scales[i / kPer] * static_cast<float>(sum);
-      }
+      if (count == kGroupBlocks)  // the usual case, of fixed length
+        prepare_row(sums, scales, r, kGroupBlocks);
+      else
+        prepare_row(sums, scales, r, count);
+    }
+  }
+
+ private:
+  void prepare_row(const std::int32_t* sums, const float* scales, int r, int count) {
+    for (int i = 0; i < count * kPer; ++i) {
+      const std::int32_t sum = kPer == 2 ? sums[i] : sums[2 * i] + sums[2 * i + 1];
+      if constexpr (kStarts) start[r][i] = -F::kZero * sum;
+      if constexpr (kFactors) factor[r][i] = scales[i / kPer] * static_cast<float>(sum);
     }
   }
 };
 
-/// y[r] of up to kTileRows rows; kRows > 0 fixes their number.
-template <class V, DType kType, int kTileRows>
-void gemm_tile(const std::uint8_t* panel, std::int64_t blocks, const Activations& a, int lanes,
-               float* out, std::int64_t ldo) {
-  using F = Format<V, kType>;
+/// y[kTileRows][kPanels] grows by one block for each of a few rows at once.
+template <class V, class F, int kRows, int kPanels, class Sums>
+HEARTH_INLINE void add_block(const typename V::Codes (&w)[kPanels][8],
+                             const BlockScales<V> (&s)[kPanels], const Activations& a,
+                             std::int64_t r, std::int64_t block, const Sums& sums, int g,
+                             typename V::F32 (*y)[kPanels]) {
   using F32 = typename V::F32;
-  using Sums = GroupSums<F, kTileRows>;
+  const std::int8_t* codes[kRows];
+  const std::int32_t* start[kRows];
+  for (int i = 0; i < kRows; ++i) {
+    codes[i] = a.codes(r + i) + block * kBlock;
+    start[i] = Sums::kStarts ? sums.start[r + i] + Sums::kPer * g : nullptr;
+  }
+  typename V::I32 dot[kRows][kPanels], high[kRows][kPanels];
+  if constexpr (F::kHalves) {
+    V::template dot<0, 4, F::kMaxCode>(w, codes, start, dot);
+    for (int i = 0; i < kRows; ++i) start[i] += Sums::kStarts;
+    V::template dot<4, 4, F::kMaxCode>(w, codes, start, high);
+  } else {
+    V::template dot<0, 8, F::kMaxCode>(w, codes, start, dot);
+  }
+  for (int i = 0; i < kRows; ++i) {
+    const F32 a_scale = V::all(a.scales(r + i)[block]);
+    const float* factor = Sums::kFactors ? sums.factor[r + i] + Sums::kPer * g : nullptr;
+    for (int p = 0; p < kPanels; ++p) {
+      F32 product = V::to_f32(dot[i][p]);
+      if constexpr (F::kHalves)  // exact: below 2^24
+        product = V::fma(V::to_f32(high[i][p]), s[p].sub[1], V::mul(product, s[p].sub[0]));
+      F32 sum = V::fma(product, V::mul(s[p].scale, a_scale), y[r + i][p]);
+      if constexpr (Sums::kFactors) sum = V::fma(s[p].min[0], V::all(factor[0]), sum);
+      if constexpr (F::kHalfMins) sum = V::fma(s[p].min[1], V::all(factor[1]), sum);
+      y[r + i][p] = sum;
+    }
+  }
+}
+
+/// kPanels panels (`panel_bytes` apart) times up to kTileRows rows.
+template <class V, DType kType, int kTileRows, int kPanels>
+void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t blocks,
+               const Activations& a, int lanes, float* out, std::int64_t ldo) {
+  using F = Format<V, kType, (kTileRows > 1)>;
+  using F32 = typename V::F32;
+  constexpr int kDotRows = kTileRows > 1 ? V::kDotRows : 1;
   const int rows = kTileRows == 1 ? 1 : static_cast<int>(a.rows);
-  F32 y[kTileRows];
-  for (int r = 0; r < rows; ++r) y[r] = V::all(0.0f);
-  Sums sums;
-  F32 d = V::all(0.0f), dmin = d;
+  F32 y[kTileRows][kPanels], d[kPanels], dmin[kPanels];
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < kPanels; ++p) y[r][p] = V::all(0.0f);
+  GroupSums<F, kTileRows> sums;
   for (std::int64_t first = 0; first < blocks; first += kGroupBlocks) {
     const int count =
         blocks - first < kGroupBlocks ? static_cast<int>(blocks - first) : kGroupBlocks;
     const GroupOffsets at(F::kLayout, count);
-    if constexpr (Sums::kStarts || Sums::kFactors) sums.prepare(a, rows, first, count);
+    sums.prepare(a, rows, first, count);
     for (int g = 0; g < count; ++g) {
-      if (!F::kLayout.per_group || g == 0) {
-        d = V::halves(panel + at.d + 32 * g);
-        if constexpr (F::kLayout.has_min) dmin = V::halves(panel + at.min + 32 * g);
+      typename V::Codes w[kPanels][8];
+      BlockScales<V> s[kPanels];
+      for (int p = 0; p < kPanels; ++p) {
+        const std::uint8_t* group = panel + static_cast<std::size_t>(p) * panel_bytes;
+        if (!F::kLayout.per_group || g == 0) load_scales<V, F>(group, at, g, d[p], dmin[p]);
+        s[p] = block_scales<V, F>(d[p], dmin[p], group, at, g);
+        unpack_codes<V, F>(group, at, g, w[p], std::make_integer_sequence<int, 8>());
       }
-      const std::uint8_t* sub = panel + at.sub + F::kLayout.sub_bytes * g;
-      const BlockScales<V> s =
-          unpack_scales<V, kType>(d, dmin, sub, panel + at.sub_min + F::kLayout.min_bytes * g);
-      typename V::Codes w[8];
-      unpack_codes<V, kType>(panel + at.codes + F::kCodeBytes * g,
-                             panel + at.planes + F::kPlaneBytes * g, sub, w,
-                             std::make_integer_sequence<int, 8>());
-      for (int r = 0; r < rows; ++r) {
-        const std::int8_t* codes = a.codes(r) + (first + g) * kBlock;
-        const F32 a_scale = V::all(a.scales(r)[first + g]);
-        const std::int32_t* start = Sums::kStarts ? sums.start[r] + Sums::kPer * g : nullptr;
-        F32 dot;
-        if constexpr (F::kHalves) {
-          F32 low = V::to_f32(V::template dot<4, F::kMaxCode>(w, codes, start));
-          F32 high = V::to_f32(V::template dot<4, F::kMaxCode>(w + 4, codes + 16, start + 1));
-          dot = V::fma(high, s.sub[1], V::mul(low, s.sub[0]));  // exact: below 2^24
-        } else {
-          dot = V::to_f32(V::template dot<8, F::kMaxCode>(w, codes, start));
-        }
-        y[r] = V::fma(dot, V::mul(s.scale, a_scale), y[r]);
-        if constexpr (Sums::kFactors) {
-          const float* factor = sums.factor[r] + Sums::kPer * g;
-          y[r] = V::fma(s.min[0], V::all(factor[0]), y[r]);
-          if constexpr (F::kHalfMins) y[r] = V::fma(s.min[1], V::all(factor[1]), y[r]);
-        }
-      }
+      int r = 0;
+      for (; r + kDotRows <= rows; r += kDotRows)
+        add_block<V, F, kDotRows>(w, s, a, r, first + g, sums, g, y);
+      if constexpr (kDotRows > 1)
+        for (; r < rows; ++r) add_block<V, F, 1>(w, s, a, r, first + g, sums, g, y);
     }
     panel += at.end;
   }
-  for (int r = 0; r < rows; ++r) V::store(out + r * ldo, y[r], lanes);
+  for (int r = 0; r < rows; ++r)
+    for (int p = 0; p < kPanels; ++p)
+      V::store(out + r * ldo + kPanelRows * p, y[r][p],
+               lanes - kPanelRows * p < kPanelRows ? lanes - kPanelRows * p : kPanelRows);
 }
 
-/// Panels outside, so that one stays in the nearest cache while all rows pass.
-template <class V, DType kType>
-void gemm_panels(const Panels& w, std::int64_t p0, std::int64_t p1, const Activations& a,
-                 float* out, std::int64_t ldo) {
-  const std::int64_t blocks = q8a_padded(w.k) / kBlock;
-  for (std::int64_t p = p0; p < p1; ++p) {
-    const auto* panel =
-        reinterpret_cast<const std::uint8_t*>(w.data) + static_cast<std::size_t>(p) * w.panel_bytes;
-    const std::int64_t left = w.n - p * kPanelRows;
-    const int lanes = left < kPanelRows ? static_cast<int>(left) : kPanelRows;
-    for (std::int64_t r = 0; r < a.rows; r += V::kTileRows) {
-      Activations tile = a;
-      tile.row += static_cast<std::size_t>(r) * a.stride;
-      tile.rows = a.rows - r < V::kTileRows ? a.rows - r : V::kTileRows;
-      float* y = out + r * ldo + p * kPanelRows;
-      if (tile.rows == 1)
-        gemm_tile<V, kType, 1>(panel, blocks, tile, lanes, y, ldo);
-      else
-        gemm_tile<V, kType, V::kTileRows>(panel, blocks, tile, lanes, y, ldo);
-    }
+/// All rows against kPanels panels from p on: these stay in the nearest cache meanwhile.
+template <class V, DType kType, int kPanels>
+void gemm_panels(const Panels& w, std::int64_t p, const Activations& a, float* out,
+                 std::int64_t ldo) {
+  const auto* panel =
+      reinterpret_cast<const std::uint8_t*>(w.data) + static_cast<std::size_t>(p) * w.panel_bytes;
+  const std::int64_t blocks = q8a_padded(w.k) / kBlock, left = w.n - p * kPanelRows;
+  const int lanes = left < kPanels * kPanelRows ? static_cast<int>(left) : kPanels * kPanelRows;
+  for (std::int64_t r = 0; r < a.rows; r += V::kTileRows) {
+    const std::int64_t rows = a.rows - r < V::kTileRows ? a.rows - r : V::kTileRows;
+    const Activations tile = a.slice(r, rows);
+    float* y = out + r * ldo + p * kPanelRows;
+    if (rows == 1)
+      gemm_tile<V, kType, 1, kPanels>(panel, w.panel_bytes, blocks, tile, lanes, y, ldo);
+    else
+      gemm_tile<V, kType, V::kTileRows, kPanels>(panel, w.panel_bytes, blocks, tile, lanes, y, ldo);
   }
+}
+
+template <class V, DType kType>
+void gemm_type(const Panels& w, std::int64_t p0, std::int64_t p1, const Activations& a, float* out,
+               std::int64_t ldo) {
+  std::int64_t p = p0;
+  if (a.rows > 1)
+    for (; p + V::kPanels <= p1; p += V::kPanels)
+      gemm_panels<V, kType, V::kPanels>(w, p, a, out, ldo);
+  for (; p < p1; ++p) gemm_panels<V, kType, 1>(w, p, a, out, ldo);
 }
 
 template <class V>
@@ -128,7 +167,7 @@ void gemm_quant(const Panels& w, std::int64_t p0, std::int64_t p1, const std::by
   switch (w.type) {
 #define HEARTH_TYPE(type) \
   case DType::type:       \
-    return gemm_panels<V, DType::type>(w, p0, p1, a, out, ldo);
+    return gemm_type<V, DType::type>(w, p0, p1, a, out, ldo);
     HEARTH_TYPE(q8_0)
     HEARTH_TYPE(q4_0)
     HEARTH_TYPE(q4_1)

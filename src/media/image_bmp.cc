@@ -130,11 +130,12 @@ Result<Decoded> decode_bmp(const Source& source) {
     return source.error("the BMP's colour masks are not supported");
 
   const std::size_t stride = (h.width * h.bits + 31) / 32 * 4;
-  if (h.pixels_at > source.size() || (source.size() - h.pixels_at) / stride < h.height)
-    return source.error("the BMP is truncated: " + std::to_string(h.height) + " rows of " +
-                        std::to_string(stride) + " bytes are expected at byte " +
-                        std::to_string(h.pixels_at) + ", the file has " +
-                        std::to_string(source.size()) + " bytes");
+  // The padding after the last row is often missing.
+  const std::size_t needed = (h.height - 1) * stride + (h.width * h.bits + 7) / 8;
+  if (h.pixels_at > source.size() || source.size() - h.pixels_at < needed)
+    return source.error("the BMP is truncated: " + std::to_string(needed) +
+                        " bytes of pixels are expected at byte " + std::to_string(h.pixels_at) +
+                        ", the file has " + std::to_string(source.size()) + " bytes");
   Decoded decoded;
   HEARTH_TRY(decoded.image, new_image(source, h.width, h.height));
   const Palette palette = indexed ? read_palette(source, h) : Palette();

@@ -21,6 +21,7 @@ struct Chunks {
 
 Result<Chunks> pick_chunks(const Source& source) {
   const std::uint8_t* p = source.data();
+  const char* text = reinterpret_cast<const char*>(p);
   Chunks chunks;
   chunks.pixels.assign(p, p + kSignature);
   auto append = [&](std::size_t begin, std::size_t end) {
@@ -30,13 +31,14 @@ Result<Chunks> pick_chunks(const Source& source) {
   for (std::size_t at = kSignature;;) {
     const std::size_t left = source.size() - at;
     const std::size_t length = left >= kChunkHead ? be32(p + at) : 0;
+    const std::string_view type(left >= kChunkHead ? text + at + 4 : "",
+                                left >= kChunkHead ? 4 : 0);
     if (left < kChunkHead + kChunkCrc || length > left - kChunkHead - kChunkCrc) {
-      if (data && left < kChunkHead) break;  // only the end mark is missing: all pixels are here
+      if (data && type != "IDAT") break;  // what is cut off comes after the pixels
       return source.error("the PNG is truncated: a chunk at byte " + std::to_string(at) +
                           " needs " + std::to_string(length + kChunkHead + kChunkCrc) + " bytes, " +
                           std::to_string(left) + " are left");
     }
-    const std::string_view type(reinterpret_cast<const char*>(p + at + 4), 4);
     const std::size_t begin = at;
     at += kChunkHead + length + kChunkCrc;
     if (!header && (type != "IHDR" || length != 13))

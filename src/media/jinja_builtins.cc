@@ -75,7 +75,8 @@ Result<Value> range(Runtime& run, const Value&, const Arguments& arguments) {
   HEARTH_TRY_STATUS(run.spend(count));
   std::vector<Value> items;
   for (std::uint64_t i = 0; i < count; ++i)
-    items.push_back(Value::of_int(start + static_cast<std::int64_t>(i) * step));
+    items.push_back(
+        Value::of_int(static_cast<std::int64_t>(from + i * static_cast<std::uint64_t>(step))));
   return run.list(std::move(items), List::Type::range);
 }
 

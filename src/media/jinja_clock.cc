@@ -45,14 +45,14 @@ Result<std::string> format_time(const std::optional<std::string>& fixed, std::st
     std::time_t now = std::time(nullptr);
     localtime_r(&now, &time);
   }
-  if (format.size() > kMaxFormat) return bad_input("this format of time is too long");
+  if (format.size() > kMaxFormat || format.find('\0') != format.npos)
+    return bad_input("this format of time is too long or holds a zero byte");
   // Python's clock has no zone here and its own %f; the rest is C's. The leading blank tells an
   // empty result from one that did not fit.
   std::string plain = " ";
   for (std::size_t i = 0; i < format.size(); ++i) {
     char next = format[i] == '%' && i + 1 < format.size() ? format[i + 1] : '\0';
     if (next == 'f') plain += "000000";
-    if (format[i] == '\0') return bad_input("this format of time holds a zero byte");
     if (next == 'f' || next == 'z' || next == 'Z') {
       ++i;
     } else {
@@ -60,7 +60,6 @@ Result<std::string> format_time(const std::optional<std::string>& fixed, std::st
       if (next) plain += format[++i];
     }
   }
-  if (plain.back() == '%' && (plain.size() < 2 || plain[plain.size() - 2] != '%')) plain += '%';
   std::string out(kMaxTime, '\0');
   std::size_t written = std::strftime(out.data(), out.size(), plain.c_str(), &time);
   if (written == 0) return bad_input("this format of time makes too long a text");

@@ -1,6 +1,8 @@
 // Tokenizers from Hugging Face's tokenizer.json (the kinds of BPE that model files come with).
 #include <simdjson.h>
 
+#include <unordered_map>
+
 #include "formats/json.h"
 #include "formats/quote.h"
 #include "media/tokenizer_impl.h"
@@ -101,6 +103,8 @@ class JsonLoader {
 
   Status read_vocabulary(const Object& model) {
     HEARTH_TRY(Object vocab, model.object("vocab"));
+    std::unordered_map<std::string_view, AddedToken*> added;
+    for (AddedToken& token : added_) added[token.text] = &token;
     std::size_t tokens = 0, bytes = 0;
     auto count = [&](TokenId id, std::string_view text) {
       tokens = std::max(tokens, static_cast<std::size_t>(id) + 1);
@@ -112,6 +116,8 @@ class JsonLoader {
         return wrong("the id of token " + quote_name(text) + " is not a whole number");
       HEARTH_TRY(TokenId id, read_id(number, text));
       count(id, text);
+      // A token that the model knows has the model's id, whatever the list of added tokens says.
+      if (auto same = added.find(text); same != added.end()) same->second->id = id;
     }
     for (const AddedToken& token : added_) count(token.id, token.text);
     if (tokens == 0) return wrong("the vocabulary is empty");

@@ -146,7 +146,7 @@ Result<Generated> generate(Ops& ops, const TextModel& model, const Tokenizer& to
   out.reason = StopReason::length;
   while (static_cast<int>(out.ids.size()) < request.max_tokens) {
     TokenId id = sampler.sample(logits, history, static_cast<std::uint64_t>(history.size()));
-    if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
+    if (!request.ignore_end && std::find(ends.begin(), ends.end(), id) != ends.end()) {
       out.reason = StopReason::end;
       break;
     }

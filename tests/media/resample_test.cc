@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <random>
 
 #include "base/check.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "formats/json.h"
 #include "support/data.h"
 
@@ -41,6 +44,21 @@ TEST(Resample, TinyPicturesEqualPillow) {
     EXPECT_EQ(Json(resize(image, out_w, out_h, Resample::pillow_lanczos).rgb), want["lanczos"]);
     EXPECT_EQ(Json(resize(image, out_w, out_h, Resample::pillow_bicubic).rgb), want["bicubic"]);
     EXPECT_EQ(Json(resize(image, out_w, out_h, Resample::pillow_bilinear).rgb), want["bilinear"]);
+  }
+}
+
+TEST(Resample, TorchvisionEqualsASecondImplementation) {
+  // Made by tests/data/images/make.py, from the description of ATen's kernel.
+  const auto folder = std::filesystem::path(HEARTH_TEST_DATA) / "images";
+  const Json golden = *parse_json(*read_file(folder / "torchvision.json"), "torchvision.json");
+  EXPECT_EQ(golden.size(), 8u);
+  for (const Json& want : golden) {
+    const Image image = *load_image(folder / want["file"].get<std::string>());
+    const Image got =
+        resize(image, want["size"][0], want["size"][1], Resample::torchvision_bicubic);
+    char hex[9];
+    std::snprintf(hex, sizeof hex, "%08x", crc32(std::as_bytes(std::span(got.rgb))));
+    EXPECT_EQ(hex, want["crc"]) << want;
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "kernels/int_inline.h"
 #include "kernels/q8a_scale.h"
 
 namespace hearth::kernels {
@@ -21,6 +22,8 @@ struct Avx512Int {
   using I32 = __m512i;
   using F32 = __m512;
   static constexpr int kTileRows = 32;
+  static constexpr int kPanels = 2;        ///< at once: they share the broadcast of activations
+  static constexpr int kDotRows = 1;       ///< rows of a dot product at once
   static constexpr int kSignedZero = 128;  ///< vpdpbusd wants unsigned codes
 
   // ---- bytes ----
@@ -60,12 +63,21 @@ struct Avx512Int {
   }
 
   // ---- sums ----
-  /// start + Σ over kVectors code vectors · the activations a[0, 4·kVectors).
-  template <int kVectors, int kMaxCode>
-  static I32 dot(const Codes* w, const std::int8_t* a, const std::int32_t* start) {
-    I32 sum = start ? _mm512_set1_epi32(*start) : _mm512_setzero_si512();
-    for (int j = 0; j < kVectors; ++j) sum = _mm512_dpbusd_epi32(sum, w[j], four(a + 4 * j));
-    return sum;
+  /// sum[row][panel] = start + Σ over code vectors [kFirst, kFirst + kVectors) · activations.
+  template <int kFirst, int kVectors, int kMaxCode, int kRows, int kPanels>
+  HEARTH_INLINE static void dot(const Codes (&w)[kPanels][8], const std::int8_t* const (&a)[kRows],
+                                const std::int32_t* const (&start)[kRows],
+                                I32 (&sum)[kRows][kPanels]) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int p = 0; p < kPanels; ++p)
+        sum[r][p] = start[r] ? _mm512_set1_epi32(*start[r]) : _mm512_setzero_si512();
+#pragma GCC unroll 8
+      for (int j = kFirst; j < kFirst + kVectors; ++j) {
+        const __m512i four = broadcast_word(a[r] + 4 * j);
+#pragma GCC unroll 2
+        for (int p = 0; p < kPanels; ++p) sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], w[p][j], four);
+      }
+    }
   }
 
   // ---- lanes of f32 ----
@@ -78,6 +90,10 @@ struct Avx512Int {
   }
   static F32 from_i8(const std::uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_16(p)));
+  }
+  static F32 from_low_nibbles(const std::uint8_t* p) {
+    const __m512i low = _mm512_set1_epi32(15);
+    return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_cvtepu8_epi32(load_16(p)), low));
   }
   static F32 from_high_nibbles(const std::uint8_t* p) {
     return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_cvtepu8_epi32(load_16(p)), 4));
@@ -115,8 +131,8 @@ struct Avx512Int {
 
  private:
   static __m128i load_16(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-  /// Four activations in every lane: the memory operand of vpdpbusd.
-  static __m512i four(const std::int8_t* a) {
+  /// Four activations in every lane.
+  static __m512i broadcast_word(const std::int8_t* a) {
     int word;
     __builtin_memcpy(&word, a, 4);
     return _mm512_set1_epi32(word);

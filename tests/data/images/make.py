@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Draws the pictures of this folder and writes expected.json: what Pillow makes of each.
+"""Draws the pictures of this folder and writes expected.json: what Pillow makes of each,
+and torchvision.json: one of them through ATen's integer resampling.
 
 Everything is drawn here, so nothing has an owner but this project. Needs python3-pil (made with
 Pillow 9.4.0 of Debian 12). Formats that Pillow reads but does not write are put together by hand.
@@ -264,6 +265,55 @@ def bmps():
     yield "4-os2.bmp", bmp(4, lambda x, y: index[x, y], palette=bgr, old=True)
 
 
+# ---- ATen's antialiased bicubic for 8-bit pictures, written from its description: int16 weights with
+# as many bits as the largest allows, rows first, 8 bits in between ----
+def torchvision_pass(lines, n_out):
+    """`lines` are lists of equal length; each is resampled to `n_out` values."""
+    n_in = len(lines[0])
+    scale = n_in / n_out
+    support, inverse = (2 * scale, 1 / scale) if scale >= 1 else (2.0, 1.0)
+
+    def cubic(x):
+        x = abs(x)
+        if x < 1:
+            return (1.5 * x - 2.5) * x * x + 1
+        return ((-0.5 * x + 2.5) * x - 4) * x + 2 if x < 2 else 0.0
+
+    windows = []
+    for i in range(n_out):
+        centre = scale * (i + 0.5)
+        first = max(int(centre - support + 0.5), 0)
+        last = min(int(centre + support + 0.5), n_in)
+        weights = [cubic((j - centre + 0.5) * inverse) for j in range(first, last)]
+        windows.append((first, [w / sum(weights) for w in weights]))
+    largest = max(w for _, weights in windows for w in weights)
+    bits = 0
+    while bits < 22 and int(0.5 + largest * (1 << bits + 1)) < 1 << 15:
+        bits += 1
+    fixed = [(first, [int(w * (1 << bits) + (0.5 if w >= 0 else -0.5)) for w in weights])
+             for first, weights in windows]
+    return [[min(max((1 << bits - 1) + sum(w * v for w, v in zip(weights, line[first:])) >> bits, 0),
+                 255) for first, weights in fixed] for line in lines]
+
+
+def torchvision(image, width, height):
+    planes = []
+    for plane in image.split():
+        values = list(plane.getdata())
+        rows = [values[y * image.width:(y + 1) * image.width] for y in range(image.height)]
+        rows = torchvision_pass(rows, width) if width != image.width else rows
+        columns = [list(c) for c in zip(*rows)]
+        columns = torchvision_pass(columns, height) if height != image.height else columns
+        planes.append([list(r) for r in zip(*columns)])
+    return bytes(p[y][x] for y in range(height) for x in range(width) for p in planes)
+
+
+def torchvision_cases():
+    for size in [(37, 23), (16, 16), (5, 60), (64, 48), (37, 9), (90, 23), (1, 1), (11, 7)]:
+        yield {"file": "rgb.png", "size": list(size),
+               "crc": format(zlib.crc32(torchvision(scene(), *size)), "08x")}
+
+
 def main():
     expected = {}
     for make in (pngs, jpegs, webps, gifs, bmps):
@@ -275,6 +325,8 @@ def main():
     text = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}"
                       for name, value in sorted(expected.items()))
     (HERE / "expected.json").write_text("{\n" + text + "\n}\n")
+    cases = ",\n".join("  " + json.dumps(case) for case in torchvision_cases())
+    (HERE / "torchvision.json").write_text("[\n" + cases + "\n]\n")
 
 
 main()
