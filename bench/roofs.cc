@@ -59,8 +59,8 @@ __attribute__((target("avx2"))) void int8_avx2() {
   __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
+      keep(a);  // or the first product would leave the loop
       __m256i pairs = _mm256_maddubs_epi16(a, b);
-      keep(pairs);
       s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, ones));
       keep(s);
     }

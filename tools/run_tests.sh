@@ -19,7 +19,7 @@ if [ -z "${HEARTH_ISA:-}" ]; then
       continue
     fi
     echo "== again with HEARTH_ISA=$isa"
-    HEARTH_ISA=$isa run -R '^(tensor|models|tasks)$'
+    HEARTH_ISA=$isa run -R '^(tensor|models|tasks|api)$'
   done
 fi
 

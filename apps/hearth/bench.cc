@@ -44,15 +44,18 @@ std::vector<double> rates(const BenchResult& result) {
 int bench_model(Context& context, BenchFlags& flags) {
   Console& console = context.console;
   LoadOptions load;
-  load.path = flags.synthetic.empty() ? flags.model.value_or("nano") : "synthetic:" + flags.synthetic;
+  load.path =
+      flags.synthetic.empty() ? flags.model.value_or("nano") : "synthetic:" + flags.synthetic;
   load.mmproj = flags.mmproj;
   load.precision = flags.precision;
   load.kv_type = flags.kv_type;
   load.context = flags.context;
   load.force = flags.force;
   load.progress = console.progress_hook();
-  if (load.context == 0) load.context = std::max({flags.counts.prompt, flags.counts.decode + 1, 64});
-  if (flags.synthetic.empty() && !names_model(load.path)) return console.report(no_such_model(load.path));
+  if (load.context == 0)
+    load.context = std::max({flags.counts.prompt, flags.counts.decode + 1, 64});
+  if (flags.synthetic.empty() && !names_model(load.path))
+    return console.report(no_such_model(load.path));
   auto engine = context.make_engine(flags.threads);
   if (!engine) return console.report(engine.error());
   auto model = Model::load(*engine, load);
@@ -79,9 +82,9 @@ int bench_model(Context& context, BenchFlags& flags) {
     console.line(out.dump());
     return kOk;
   }
-  console.line(fmt::format("{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}", info.name,
-                           info.weight_types, engine->threads(), engine->isa(), model->load_ms(),
-                           human_bytes(peak_rss_bytes())));
+  console.line(fmt::format("{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}",
+                           info.name, info.weight_types, engine->threads(), engine->isa(),
+                           model->load_ms(), human_bytes(peak_rss_bytes())));
   console.line(fmt::format("{:<12} {:>6} {:>12} {:>12} {:>12} {:>14}", "test", "n", "median ms",
                            "min", "max", "a second"));
   for (const BenchResult& result : *results) {
@@ -100,14 +103,17 @@ void add_bench(CLI::App& app, Context& context) {
   verb.word("MODEL", flags->model, "nano, a .gguf file or a model directory (nano)")
       .text("--synthetic", "NAME:TYPE", flags->synthetic,
             "random weights of a true shape instead: smollm2-135m:q4_0, smolvlm2-500m:q8_0, …")
-      .value("-p,--prompt", "N", read_into(flags->counts.prompt, {0, 1 << 20}), "prompt tokens (512)")
+      .value("-p,--prompt", "N", read_into(flags->counts.prompt, {0, 1 << 20}),
+             "prompt tokens (512)")
       .value("-n,--decode", "N", read_into(flags->counts.decode, {0, 1 << 20}), "new tokens (128)")
       .value("-r,--repeats", "N", read_into(flags->counts.repeats, {1, 1000}), "repeats (5)")
       .value("--tiles", "N", read_into(flags->counts.tiles, {0, 1000}), "picture tiles (1)")
       .value("--threads", "N", read_into(flags->threads, {0, 1024}), "threads (physical cores)")
       .value("--ctx", "N", read_into(flags->context, {0, 1 << 24}), "context (what the tests need)")
-      .value("--kv-type", "T", read_choice(flags->kv_type, {"f16", "f32", "q8_0"}), "KV cache (f16)")
-      .value("--precision", "P", read_choice(flags->precision, {"auto", "f32"}), "auto or f32 (auto)")
+      .value("--kv-type", "T", read_choice(flags->kv_type, {"f16", "f32", "q8_0"}),
+             "KV cache (f16)")
+      .value("--precision", "P", read_choice(flags->precision, {"auto", "f32"}),
+             "auto or f32 (auto)")
       .text("--mmproj", "FILE", flags->mmproj, "vision half, where it is not beside MODEL")
       .flag("--force", flags->force, "run even when memory looks too small")
       .flag("--json", flags->json, "print one JSON object");

@@ -50,7 +50,9 @@ double prompt_per_second(const Answer& answer) {
 }
 
 double decode_per_second(const Answer& answer) {
-  const int decoded = answer.usage.completion_tokens - 1;
+  // The first token comes out of reading the prompt; the one that ended the answer was computed
+  // like the others.
+  const int decoded = answer.usage.completion_tokens - (answer.stop_reason == "end" ? 0 : 1);
   return answer.timings.decode_ms > 0 ? std::max(0, decoded) / answer.timings.decode_ms * 1000 : 0;
 }
 

@@ -25,7 +25,7 @@ std::string tokens_json(const std::vector<std::int32_t>& ids,
                         const std::vector<std::string>& pieces);
 
 double prompt_per_second(const Answer& answer);  ///< of the tokens that were read
-/// Without the first token, which comes out of reading the prompt.
+/// Of the steps after the prompt.
 double decode_per_second(const Answer& answer);
 
 /// Largest resident size of this process so far.

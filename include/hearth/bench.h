@@ -25,8 +25,8 @@ struct BenchResult {
   std::vector<double> ms;
 };
 
-/// Random tokens and random pixels; each test is run once to warm up, then `repeats` times, the tests
-/// taking turns. Errors: counts below 0, more positions than the context.
+/// Random tokens and random pixels; each test is run once to warm up, then `repeats` times, the
+/// tests taking turns. Errors: counts below 0, more positions than the context.
 Result<std::vector<BenchResult>> bench(const Model& model, const BenchOptions& options = {});
 
 /// Highest resident memory of this process so far, bytes.

@@ -65,7 +65,8 @@ struct Bencher {
       for (float& p : pixels) p = numbers.unit();
       auto start = std::chrono::steady_clock::now();
       HEARTH_TRY(auto features, model.vision->encode(*model.ops, pixels));
-      ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+      ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+                .count();
     }
     return ms;
   }

@@ -122,13 +122,17 @@ void widen_values(RowGroup<V>& g, const T* page) {
 
 template <class V>
 void widen_q8_keys(RowGroup<V>& g, const std::byte* page) {
+  const int head_dim = g.args.head_dim;
   const auto* codes = reinterpret_cast<const std::int8_t*>(page);
-  const auto* scales = reinterpret_cast<const f16*>(page + kPagePositions * g.args.head_dim);
-  for (int d = 0; d < g.args.head_dim; ++d)
-    for (int j = 0; j < kPagePositions; j += V::kLanes)
-      V::store(g.key + d * kPagePositions + j,
-               V::mul(V::load(codes + d * kPagePositions + j),
-                      V::load(scales + d / 32 * kPagePositions + j)));
+  const auto* scales = reinterpret_cast<const f16*>(page + kPagePositions * head_dim);
+  for (int d0 = 0; d0 < head_dim; d0 += 32, scales += kPagePositions) {
+    const int d1 = head_dim - d0 < 32 ? head_dim : d0 + 32;
+    for (int j = 0; j < kPagePositions; j += V::kLanes) {
+      const auto scale = V::load(scales + j);
+      for (int at = d0 * kPagePositions + j; at < d1 * kPagePositions; at += kPagePositions)
+        V::store(g.key + at, V::mul(V::load(codes + at), scale));
+    }
+  }
 }
 
 template <class V>
@@ -137,12 +141,14 @@ void widen_q8_values(RowGroup<V>& g, const std::byte* page) {
   const auto* codes = reinterpret_cast<const std::int8_t*>(page);
   widen<V>(reinterpret_cast<const f16*>(page + kPagePositions * head_dim), kPagePositions * groups,
            g.scales);
-  widen_values(g, codes);
-  for (int j = 0; j < kPagePositions; ++j)
+  for (int j = 0; j < kPagePositions; ++j, codes += head_dim) {
+    float* value = g.value + j * g.width;
     for (int d = 0; d < head_dim; d += V::kLanes) {
-      float* value = g.value + j * g.width + d;
-      V::store(value, V::mul(V::load(value), V::all(g.scales[j * groups + d / 32])));
+      const auto code =
+          d + V::kLanes <= head_dim ? V::load(codes + d) : load_some<V>(codes + d, head_dim - d);
+      V::store(value + d, V::mul(code, V::all(g.scales[j * groups + d / 32])));
     }
+  }
 }
 
 // ---- one page ----
@@ -259,10 +265,14 @@ void attend_tile(const RowGroup<V>& g, const PageView<T>& view, int page, int r0
                {common.to, g.range(r0 + r, page).to});
 }
 
+/// Tiles of almost equal height: 8 rows go as 4 + 4, not 6 + 2.
 template <class V, class T>
 void attend_page(const RowGroup<V>& g, const PageView<T>& view, int page) {
-  for (int r = 0; r < g.rows; r += kTileRows)
-    attend_tile(g, view, page, r, g.rows - r < kTileRows ? g.rows - r : kTileRows);
+  const int tiles = (g.rows + kTileRows - 1) / kTileRows;
+  for (int i = 0; i < tiles; ++i) {
+    const int r0 = g.rows * i / tiles, r1 = g.rows * (i + 1) / tiles;
+    attend_tile(g, view, page, r0, r1 - r0);
+  }
 }
 
 /// Pages of f32 or f16: read in place where whole vectors fit and nothing is gained by widening.
@@ -271,7 +281,7 @@ void attend_stored(RowGroup<V>& g, int page) {
   const auto* key = reinterpret_cast<const T*>(g.args.k_pages[page]);
   const auto* value = reinterpret_cast<const T*>(g.args.v_pages[page]);
   const bool whole = g.args.head_dim % 16 == 0;
-  if (whole && (sizeof(T) == 4 || g.rows <= kTileRows))
+  if (whole && (sizeof(T) == 4 || g.rows <= 1 * kTileRows))
     return attend_page(g, PageView<T>{key, value, g.args.head_dim}, page);
   widen<V>(key, kPagePositions * g.args.head_dim, g.key);
   widen_values(g, value);

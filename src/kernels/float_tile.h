@@ -42,11 +42,21 @@ inline void register_tile(const TileArgs<T>& t, int vec) {
   const std::int64_t a_step = t.a_step, b_step = t.b_step;
   const float* a = t.a;
   for (std::int64_t k = 0; k < t.k; ++k) {
-    typename V::Reg b[Vecs];
-    HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) { b[v] = V::load(columns[v] + k * b_step); }
-    HEARTH_UNROLL for (int r = 0; r < Rows; ++r) {
-      auto x = V::all(a[r * a_step + k]);
-      HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) { sums[r][v] = V::fma(b[v], x, sums[r][v]); }
+    // The shorter side waits in registers while the longer one passes by.
+    if constexpr (Rows < Vecs) {
+      typename V::Reg x[Rows];
+      HEARTH_UNROLL for (int r = 0; r < Rows; ++r) { x[r] = V::all(a[r * a_step + k]); }
+      HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) {
+        auto b = V::load(columns[v] + k * b_step);
+        HEARTH_UNROLL for (int r = 0; r < Rows; ++r) { sums[r][v] = V::fma(b, x[r], sums[r][v]); }
+      }
+    } else {
+      typename V::Reg b[Vecs];
+      HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) { b[v] = V::load(columns[v] + k * b_step); }
+      HEARTH_UNROLL for (int r = 0; r < Rows; ++r) {
+        auto x = V::all(a[r * a_step + k]);
+        HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) { sums[r][v] = V::fma(b[v], x, sums[r][v]); }
+      }
     }
   }
   HEARTH_UNROLL for (int r = 0; r < Rows; ++r) {

@@ -57,7 +57,7 @@ constexpr std::int64_t kMaxRange = 100'000;
 
 Result<Value> range(Runtime& run, const Value&, const Arguments& arguments) {
   constexpr const char* kNames[] = {"start", "stop", "step"};
-  HEARTH_TRY(auto bound, bind("range", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("range", arguments, kNames, 1));
   HEARTH_TRY(std::int64_t start, int_or(bound[0], 0, "a bound of range()"));
   HEARTH_TRY(std::int64_t stop, int_or(bound[1], start, "a bound of range()"));
   HEARTH_TRY(std::int64_t step, int_or(bound[2], 1, "the step of range()"));
@@ -85,7 +85,7 @@ Result<Dict> entries_of(Runtime& run, std::string_view function, const Arguments
   Dict made;
   Arguments positional{arguments.positional, {}};
   constexpr const char* kNames[] = {"mapping"};
-  HEARTH_TRY(auto bound, bind(function, positional, kNames));
+  HEARTH_TRY(auto bound, take_arguments(function, positional, kNames));
   if (bound[0] && bound[0]->is(Kind::dict)) {
     HEARTH_TRY_STATUS(run.spend(bound[0]->dict->entries.size()));
     made = *bound[0]->dict;
@@ -121,7 +121,7 @@ Result<Value> make_namespace(Runtime& run, const Value&, const Arguments& argume
 
 Result<Value> make_joiner(Runtime& run, const Value&, const Arguments& arguments) {
   constexpr const char* kNames[] = {"sep"};
-  HEARTH_TRY(auto bound, bind("joiner", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("joiner", arguments, kNames));
   Value separator = bound[0] ? *bound[0] : Value(run.keep(", ", false));
   return run.cycler({Value(run.keep("", false)), separator}, true);
 }
@@ -134,7 +134,7 @@ Result<Value> make_cycler(Runtime& run, const Value&, const Arguments& arguments
 
 Result<Value> raise_exception(Runtime& run, const Value&, const Arguments& arguments) {
   constexpr const char* kNames[] = {"message"};
-  HEARTH_TRY(auto bound, bind("raise_exception", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("raise_exception", arguments, kNames, 1));
   HEARTH_TRY(const Text* message, run.str(*bound[0]));
   run.raised = true;
   return bad_input(message->bytes);
@@ -142,7 +142,7 @@ Result<Value> raise_exception(Runtime& run, const Value&, const Arguments& argum
 
 Result<Value> strftime_now(Runtime& run, const Value&, const Arguments& arguments) {
   constexpr const char* kNames[] = {"format"};
-  HEARTH_TRY(auto bound, bind("strftime_now", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("strftime_now", arguments, kNames, 1));
   HEARTH_TRY(const Text* format, text_or(bound[0], nullptr, "a format of time"));
   HEARTH_TRY(std::string text, format_time(run.fixed_time, format->view()));
   return run.text(text, !format->marks.empty());
@@ -197,7 +197,7 @@ constexpr NamedBuiltin kCyclerMethods[] = {{"next", cycler_next}, {"reset", cycl
 
 Result<Value> list_count(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"value"};
-  HEARTH_TRY(auto bound, bind("count", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("count", arguments, kNames, 1));
   std::int64_t count = 0;
   for (const Value& item : self.list->items) {
     HEARTH_TRY(bool same, run.equal(item, *bound[0]));
@@ -208,7 +208,7 @@ Result<Value> list_count(Runtime& run, const Value& self, const Arguments& argum
 
 Result<Value> list_index(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"value"};
-  HEARTH_TRY(auto bound, bind("index", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("index", arguments, kNames, 1));
   const auto& items = self.list->items;
   for (std::size_t i = 0; i < items.size(); ++i) {
     HEARTH_TRY(bool same, run.equal(items[i], *bound[0]));
@@ -241,7 +241,7 @@ Result<Value> dict_items(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> dict_get(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"key", "default"};
-  HEARTH_TRY(auto bound, bind("get", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("get", arguments, kNames, 1));
   HEARTH_TRY(bool there, run.contains(self, *bound[0]));
   if (there) return *self.dict->find(*bound[0]);
   return bound[1] ? *bound[1] : Value();
@@ -249,8 +249,10 @@ Result<Value> dict_get(Runtime& run, const Value& self, const Arguments& argumen
 
 constexpr NamedBuiltin kListMethods[] = {
     {"count", list_count}, {"index", list_index}, {"copy", copy}};
-constexpr NamedBuiltin kDictMethods[] = {{"keys", dict_keys}, {"values", dict_values},
-                                         {"items", dict_items}, {"get", dict_get},
+constexpr NamedBuiltin kDictMethods[] = {{"keys", dict_keys},
+                                         {"values", dict_values},
+                                         {"items", dict_items},
+                                         {"get", dict_get},
                                          {"copy", copy}};
 
 }  // namespace

@@ -49,8 +49,10 @@ Status bind_arguments(std::string_view function, const Arguments& arguments,
                       const char* const* names, std::size_t count, std::size_t required,
                       const Value** out);
 template <std::size_t N>
-Result<std::array<const Value*, N>> bind(std::string_view function, const Arguments& arguments,
-                                         const char* const (&names)[N], std::size_t required = 0) {
+Result<std::array<const Value*, N>> take_arguments(std::string_view function,
+                                                   const Arguments& arguments,
+                                                   const char* const (&names)[N],
+                                                   std::size_t required = 0) {
   std::array<const Value*, N> bound{};
   HEARTH_TRY_STATUS(bind_arguments(function, arguments, names, N, required, bound.data()));
   return bound;

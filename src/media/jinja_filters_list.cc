@@ -19,8 +19,9 @@ Result<Value> at_path(Runtime& run, const Value& value, const Value& path) {
   while (true) {
     std::size_t dot = rest.find('.');
     std::string_view part = rest.substr(0, dot);
-    bool digits = !part.empty() && part.size() < 18 &&
-                  std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    bool digits =
+        !part.empty() && part.size() < 18 &&
+        std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
     Value key = digits ? Value::of_int(std::stoll(std::string(part))) : Value(path.text);
     if (!digits && part.size() != path.text->bytes.size()) {
       HEARTH_TRY(key, run.text(part));
@@ -73,8 +74,8 @@ Status sort_by(Runtime& run, std::vector<Value>& items, const std::vector<Value>
 namespace {
 
 /// The values that `sort`, `unique`, `min` … compare: items, or what lies at a path in them.
-Result<std::vector<Value>> keys_of(Runtime& run, const std::vector<Value>& items,
-                                   const Value* path, bool case_sensitive) {
+Result<std::vector<Value>> keys_of(Runtime& run, const std::vector<Value>& items, const Value* path,
+                                   bool case_sensitive) {
   std::vector<Value> keys;
   for (const Value& item : items) {
     Value key = item;
@@ -131,7 +132,7 @@ Result<Value> last(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> join(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"d", "attribute"};
-  HEARTH_TRY(auto bound, bind("join", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("join", arguments, kNames));
   HEARTH_TRY(auto items, run.iterate(self));
   HEARTH_TRY(items, keys_of(run, items, bound[1], true));
   HEARTH_TRY(const Text* separator, run.str(bound[0] ? *bound[0] : Value(run.keep("", false))));
@@ -158,7 +159,7 @@ Result<Value> reverse(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> sort(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"reverse", "case_sensitive", "attribute"};
-  HEARTH_TRY(auto bound, bind("sort", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("sort", arguments, kNames));
   HEARTH_TRY(auto items, run.iterate(self));
   bool sensitive = bool_or(bound[1], false);
   std::vector<Value> keys;
@@ -185,7 +186,7 @@ Result<Value> sort(Runtime& run, const Value& self, const Arguments& arguments) 
 
 Result<Value> dictsort(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"case_sensitive", "by", "reverse"};
-  HEARTH_TRY(auto bound, bind("dictsort", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("dictsort", arguments, kNames));
   if (!self.is(Kind::dict)) return type_error(self, "is not a mapping");
   bool by_value = bound[1] && bound[1]->is(Kind::text) && bound[1]->text->bytes == "value";
   std::vector<Value> items, parts;
@@ -212,7 +213,7 @@ Result<Value> items(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> unique(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"case_sensitive", "attribute"};
-  HEARTH_TRY(auto bound, bind("unique", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("unique", arguments, kNames));
   HEARTH_TRY(auto all, run.iterate(self));
   HEARTH_TRY(auto keys, keys_of(run, all, bound[1], bool_or(bound[0], false)));
   Dict seen;
@@ -229,7 +230,7 @@ Result<Value> unique(Runtime& run, const Value& self, const Arguments& arguments
 
 Result<Value> groupby(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"attribute", "default", "case_sensitive"};
-  HEARTH_TRY(auto bound, bind("groupby", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("groupby", arguments, kNames, 1));
   HEARTH_TRY(auto all, run.iterate(self));
   HEARTH_TRY(auto names, keys_of(run, all, bound[0], true));
   if (bound[1])
@@ -246,8 +247,8 @@ Result<Value> groupby(Runtime& run, const Value& self, const Arguments& argument
     members.push_back(all[at]);
     bool ends = i + 1 == order.size();
     if (!ends) {
-      HEARTH_TRY(bool same, run.equal(keys[at], keys[static_cast<std::size_t>(
-                                                    order[i + 1].integer)]));
+      HEARTH_TRY(bool same,
+                 run.equal(keys[at], keys[static_cast<std::size_t>(order[i + 1].integer)]));
       ends = !same;
     }
     if (!ends) continue;
@@ -261,7 +262,7 @@ Result<Value> groupby(Runtime& run, const Value& self, const Arguments& argument
 
 Result<Value> batch(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"linecount", "fill_with"};
-  HEARTH_TRY(auto bound, bind("batch", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("batch", arguments, kNames, 1));
   HEARTH_TRY(std::size_t size, count_or(bound[0], 1, "a line count"));
   HEARTH_TRY(auto all, run.iterate(self));
   if (size == 0) return bad_input("'batch' needs a line count of at least 1");
@@ -282,7 +283,7 @@ Result<Value> batch(Runtime& run, const Value& self, const Arguments& arguments)
 
 Result<Value> slice(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"slices", "fill_with"};
-  HEARTH_TRY(auto bound, bind("slice", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("slice", arguments, kNames, 1));
   HEARTH_TRY(std::size_t count, count_or(bound[0], 1, "a number of slices"));
   HEARTH_TRY(auto all, run.iterate(self));
   if (count == 0) return bad_input("'slice' needs at least 1 slice");
@@ -304,7 +305,7 @@ Result<Value> slice(Runtime& run, const Value& self, const Arguments& arguments)
 template <bool largest>
 Result<Value> extreme(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"case_sensitive", "attribute"};
-  HEARTH_TRY(auto bound, bind(largest ? "max" : "min", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments(largest ? "max" : "min", arguments, kNames));
   HEARTH_TRY(auto all, run.iterate(self));
   HEARTH_TRY(auto keys, keys_of(run, all, bound[1], bool_or(bound[0], false)));
   if (all.empty()) return nothing(run, "no item of an empty sequence");
@@ -319,7 +320,7 @@ Result<Value> extreme(Runtime& run, const Value& self, const Arguments& argument
 
 Result<Value> sum(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"attribute", "start"};
-  HEARTH_TRY(auto bound, bind("sum", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("sum", arguments, kNames));
   HEARTH_TRY(auto all, run.iterate(self));
   HEARTH_TRY(all, keys_of(run, all, bound[0], true));
   Value total = bound[1] ? *bound[1] : Value::of_int(0);
@@ -331,10 +332,10 @@ Result<Value> sum(Runtime& run, const Value& self, const Arguments& arguments) {
 }
 
 constexpr NamedBuiltin kFilters[] = {
-    {"length", length},     {"count", length},   {"list", list},       {"first", first},
-    {"last", last},         {"join", join},      {"reverse", reverse}, {"sort", sort},
-    {"dictsort", dictsort}, {"items", items},    {"unique", unique},   {"groupby", groupby},
-    {"batch", batch},       {"slice", slice},    {"sum", sum},         {"min", extreme<false>},
+    {"length", length},     {"count", length}, {"list", list},       {"first", first},
+    {"last", last},         {"join", join},    {"reverse", reverse}, {"sort", sort},
+    {"dictsort", dictsort}, {"items", items},  {"unique", unique},   {"groupby", groupby},
+    {"batch", batch},       {"slice", slice},  {"sum", sum},         {"min", extreme<false>},
     {"max", extreme<true>},
 };
 

@@ -16,7 +16,8 @@ std::optional<std::string> number_text(std::string_view text) {
   if (text.starts_with('+') && !text.substr(1).starts_with('-')) text.remove_prefix(1);
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    bool between = i > 0 && i + 1 < text.size() && std::isalnum(static_cast<unsigned char>(text[i - 1])) &&
+    bool between = i > 0 && i + 1 < text.size() &&
+                   std::isalnum(static_cast<unsigned char>(text[i - 1])) &&
                    std::isalnum(static_cast<unsigned char>(text[i + 1]));
     if (text[i] == '_' && !between) return std::nullopt;
     if (text[i] != '_') out += text[i];
@@ -67,7 +68,7 @@ Result<Value> truncated(double value) {
 
 Result<Value> to_int(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"default", "base"};
-  HEARTH_TRY(auto bound, bind("int", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("int", arguments, kNames));
   HEARTH_TRY(std::int64_t base, int_or(bound[1], 10, "a base"));
   if (base != 0 && (base < 2 || base > 36)) return bad_input("'int' needs a base from 2 to 36");
   if (self.is(Kind::undefined)) return undefined_error(self);
@@ -89,7 +90,7 @@ Result<Value> to_int(Runtime& run, const Value& self, const Arguments& arguments
 
 Result<Value> to_float(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"default"};
-  HEARTH_TRY(auto bound, bind("float", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("float", arguments, kNames));
   if (self.is(Kind::undefined)) return undefined_error(self);
   if (self.is_numeric()) return Value::of_number(self.as_number());
   if (self.is(Kind::text)) {
@@ -120,7 +121,7 @@ double round_decimal(double value, std::int64_t digits) {
 
 Result<Value> round(Runtime&, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"precision", "method"};
-  HEARTH_TRY(auto bound, bind("round", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("round", arguments, kNames));
   HEARTH_TRY(std::int64_t digits, int_or(bound[0], 0, "a precision"));
   HEARTH_TRY(const Text* method, text_or(bound[1], nullptr, "a method"));
   if (!self.is_numeric()) return type_error(self, "cannot be rounded");

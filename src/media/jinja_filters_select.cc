@@ -16,7 +16,7 @@ Arguments rest_of(const Arguments& arguments, std::size_t skip) {
 Result<Value> map_attribute(Runtime& run, const std::vector<Value>& items,
                             const Arguments& arguments) {
   constexpr const char* kNames[] = {"attribute", "default"};
-  HEARTH_TRY(auto bound, bind("map", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("map", arguments, kNames, 1));
   std::vector<Value> mapped;
   for (const Value& item : items) {
     HEARTH_TRY(Value value, at_path(run, item, *bound[0]));
@@ -74,7 +74,7 @@ Result<Value> choose(Runtime& run, const Value& self, const Arguments& arguments
 
 Result<Value> default_to(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"default_value", "boolean"};
-  HEARTH_TRY(auto bound, bind("default", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("default", arguments, kNames));
   bool replace = self.is(Kind::undefined) || (bool_or(bound[1], false) && !truthy(self));
   if (!replace) return self;
   return bound[0] ? *bound[0] : Value(run.keep("", false));
@@ -83,7 +83,7 @@ Result<Value> default_to(Runtime& run, const Value& self, const Arguments& argum
 /// The attribute alone, never an entry of a dict.
 Result<Value> attr(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"name"};
-  HEARTH_TRY(auto bound, bind("attr", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("attr", arguments, kNames, 1));
   HEARTH_TRY(const Text* name, run.str(*bound[0]));
   if (self.is(Kind::dict) && !find_method(self, name->view()))
     return run.undefined({.owner = self, .key = name});

@@ -28,9 +28,9 @@ Result<Value> title(Runtime& run, const Value& self, const Arguments&) {
     std::string mapped;
     append_case(mapped, c.code, word_begins ? Case::upper : Case::lower);
     out.add(mapped, is_marked(*text, at, at + c.length));
-    word_begins =
-        is_space(c.code) || (c.code < 0x80 && std::string_view("-({[<").find(static_cast<char>(
-                                                  c.code)) != std::string_view::npos);
+    word_begins = is_space(c.code) ||
+                  (c.code < 0x80 && std::string_view("-({[<").find(static_cast<char>(c.code)) !=
+                                        std::string_view::npos);
     at += c.length;
   }
   HEARTH_TRY(const Text* made, run.finish(std::move(out)));
@@ -39,7 +39,7 @@ Result<Value> title(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> trim(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"chars"};
-  HEARTH_TRY(auto bound, bind("trim", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("trim", arguments, kNames));
   HEARTH_TRY(const Text* text, run.str(self));
   if (bound[0] && bound[0]->is(Kind::none)) bound[0] = nullptr;
   HEARTH_TRY(const Text* chars, text_or(bound[0], nullptr, "the characters to trim"));
@@ -48,7 +48,7 @@ Result<Value> trim(Runtime& run, const Value& self, const Arguments& arguments) 
 
 Result<Value> replace(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"old", "new", "count"};
-  HEARTH_TRY(auto bound, bind("replace", arguments, kNames, 2));
+  HEARTH_TRY(auto bound, take_arguments("replace", arguments, kNames, 2));
   HEARTH_TRY(const Text* text, run.str(self));
   HEARTH_TRY(const Text* old, run.str(*bound[0]));
   HEARTH_TRY(const Text* with, run.str(*bound[1]));
@@ -128,7 +128,7 @@ constexpr NamedBuiltin kFilters[] = {
 
 Result<Value> indent(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"width", "first", "blank"};
-  HEARTH_TRY(auto bound, bind("indent", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("indent", arguments, kNames));
   HEARTH_TRY(const Text* text, text_or(&self, nullptr, "indented"));
   TextBuilder prefix = run.builder();
   if (bound[0] && bound[0]->is(Kind::text)) {
@@ -163,7 +163,7 @@ Result<Value> indent(Runtime& run, const Value& self, const Arguments& arguments
 
 Result<Value> center(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"width"};
-  HEARTH_TRY(auto bound, bind("center", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("center", arguments, kNames));
   HEARTH_TRY(const Text* text, run.str(self));
   HEARTH_TRY(std::size_t width, count_or(bound[0], 80, "a width"));
   return pad_text(run, *text, width, '^', nullptr);
@@ -171,7 +171,7 @@ Result<Value> center(Runtime& run, const Value& self, const Arguments& arguments
 
 Result<Value> truncate(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"length", "killwords", "end", "leeway"};
-  HEARTH_TRY(auto bound, bind("truncate", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("truncate", arguments, kNames));
   HEARTH_TRY(const Text* text, run.str(self));
   HEARTH_TRY(std::size_t length, count_or(bound[0], 255, "a length"));
   HEARTH_TRY(const Text* end, text_or(bound[2], run.keep("...", false), "an ending"));
@@ -196,7 +196,7 @@ Result<Value> truncate(Runtime& run, const Value& self, const Arguments& argumen
 
 Result<Value> tojson(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"ensure_ascii", "indent", "separators", "sort_keys"};
-  HEARTH_TRY(auto bound, bind("tojson", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("tojson", arguments, kNames));
   auto given = [](const Value* v) { return v && !v->is(Kind::none); };
   JsonStyle style;
   style.ascii = bool_or(bound[0], false);

@@ -284,8 +284,7 @@ Status Interpreter::assign(const Target& target, const Value& value, Scope& scop
     return {};
   }
   HEARTH_TRY(Value object, eval_node(Name{target.symbol}, scope));
-  if (!object.is(Kind::name_space))
-    return bad_input("attributes can only be set on a namespace()");
+  if (!object.is(Kind::name_space)) return bad_input("attributes can only be set on a namespace()");
   object.name_space->members[target.attribute->view()] = value;
   return {};
 }
@@ -296,8 +295,7 @@ Result<Value> Interpreter::call(const Value& callee, const Arguments& arguments)
   const Callable* target = nullptr;
   if (callee.is(Kind::callable)) target = callee.callable;
   if (callee.is(Kind::loop)) target = callee.loop->recurse;
-  if (callee.is(Kind::loop) && !target)
-    return bad_input("loop() needs {% for … recursive %}");
+  if (callee.is(Kind::loop) && !target) return bad_input("loop() needs {% for … recursive %}");
   if (callee.is(Kind::cycler) && callee.cycler->joiner)
     return find_method(callee, "next")(*this, callee, arguments);
   if (!target) return type_error(callee, "cannot be called");
@@ -312,7 +310,7 @@ Result<Value> Interpreter::call(const Value& callee, const Arguments& arguments)
 
 Result<Value> Interpreter::call_loop(const Callable& callee, const Arguments& arguments) {
   constexpr const char* kNames[] = {"iterable"};
-  HEARTH_TRY(auto bound, bind("loop", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("loop", arguments, kNames, 1));
   TextBuilder out = builder();
   HEARTH_TRY_STATUS(run_for(*callee.loop, *callee.scope, *bound[0], callee.depth0, out));
   HEARTH_TRY(const Text* made, finish(std::move(out)));

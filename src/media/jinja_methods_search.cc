@@ -63,40 +63,45 @@ Result<Value> split_at_from_right(Runtime& run, const Text& text, std::string_vi
   return std::move(pieces).take(true);
 }
 
+/// At runs of white space; what is left when the limit is reached keeps its far end as it is.
 Result<Value> split_at_space(Runtime& run, const Text& text, std::size_t limit) {
   Pieces pieces(run, text);
   std::size_t at = 0, size = text.bytes.size();
-  auto space = [&](std::size_t i) { return is_space(unicode::decode(text.bytes, i).code); };
-  auto step = [&](std::size_t i) { return i + unicode::decode(text.bytes, i).length; };
-  while (true) {
-    while (at < size && space(at)) at = step(at);
-    if (at == size) break;
+  auto skip = [&](bool space) {
+    while (at < size) {
+      auto c = unicode::decode(text.bytes, at);
+      if (is_space(c.code) != space) break;
+      at += c.length;
+    }
+  };
+  for (skip(true); at < size; skip(true)) {
     std::size_t begin = at;
-    bool rest = pieces.size() == limit;
-    while (at < size && (rest || !space(at))) at = step(at);
-    std::size_t end = rest ? begin + trimmed(text.view().substr(begin)).end : at;
-    // The rest of a limited split keeps its inner and trailing white space; only "rest" with
-    // nothing left behind it is trimmed by the loop above.
-    HEARTH_TRY_STATUS(pieces.add(begin, rest ? size : end));
+    if (pieces.size() == limit)
+      at = size;
+    else
+      skip(false);
+    HEARTH_TRY_STATUS(pieces.add(begin, at));
   }
   return std::move(pieces).take(false);
 }
 
 Result<Value> split_at_space_from_right(Runtime& run, const Text& text, std::size_t limit) {
   Pieces pieces(run, text);
-  std::size_t end = text.bytes.size();
-  while (true) {
-    end = trimmed(text.view().substr(0, end)).end;
-    std::size_t begin = end;
-    bool rest = pieces.size() == limit;
-    while (begin > 0) {
-      auto c = unicode::decode_before(text.bytes, begin);
-      if (!rest && is_space(c.code)) break;
-      begin -= c.length;
+  std::size_t at = text.bytes.size();
+  auto skip = [&](bool space) {
+    while (at > 0) {
+      auto c = unicode::decode_before(text.bytes, at);
+      if (is_space(c.code) != space) break;
+      at -= c.length;
     }
-    if (begin == end) break;
-    HEARTH_TRY_STATUS(pieces.add(begin, end));
-    end = begin;
+  };
+  for (skip(true); at > 0; skip(true)) {
+    std::size_t end = at;
+    if (pieces.size() == limit)
+      at = 0;
+    else
+      skip(false);
+    HEARTH_TRY_STATUS(pieces.add(at, end));
   }
   return std::move(pieces).take(true);
 }
@@ -162,7 +167,7 @@ namespace {
 template <bool from_right>
 Result<Value> split(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"sep", "maxsplit"};
-  HEARTH_TRY(auto bound, bind("split", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("split", arguments, kNames));
   if (bound[0] && bound[0]->is(Kind::none)) bound[0] = nullptr;
   HEARTH_TRY(const Text* separator, text_or(bound[0], nullptr, "a separator"));
   HEARTH_TRY(std::int64_t limit, int_or(bound[1], -1, "a limit"));
@@ -171,7 +176,7 @@ Result<Value> split(Runtime& run, const Value& self, const Arguments& arguments)
 
 Result<Value> splitlines(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"keepends"};
-  HEARTH_TRY(auto bound, bind("splitlines", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("splitlines", arguments, kNames));
   HEARTH_TRY_STATUS(run.spend_bytes(self.text->bytes.size()));
   Pieces pieces(run, *self.text);
   for (ByteRange line : line_ranges(self.text->view(), bool_or(bound[0], false)))
@@ -182,13 +187,13 @@ Result<Value> splitlines(Runtime& run, const Value& self, const Arguments& argum
 template <bool from_right>
 Result<Value> partition(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"sep"};
-  HEARTH_TRY(auto bound, bind("partition", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("partition", arguments, kNames, 1));
   HEARTH_TRY(const Text* separator, text_or(bound[0], nullptr, "a separator"));
   if (separator->bytes.empty()) return bad_input("a text cannot be split at an empty separator");
   const Text& text = *self.text;
   HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
-  std::size_t at = from_right ? find_last(text.view(), separator->view())
-                              : find(text.view(), separator->view());
+  std::size_t at =
+      from_right ? find_last(text.view(), separator->view()) : find(text.view(), separator->view());
   std::size_t size = text.bytes.size(), length = separator->bytes.size();
   if (at == kNowhere) at = from_right ? 0 : size, length = 0;
   HEARTH_TRY(Value before, run.slice(text, 0, at));
@@ -199,7 +204,7 @@ Result<Value> partition(Runtime& run, const Value& self, const Arguments& argume
 
 Result<Value> replace(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"old", "new", "count"};
-  HEARTH_TRY(auto bound, bind("replace", arguments, kNames, 2));
+  HEARTH_TRY(auto bound, take_arguments("replace", arguments, kNames, 2));
   HEARTH_TRY(const Text* old, text_or(bound[0], nullptr, "replaced"));
   HEARTH_TRY(const Text* with, text_or(bound[1], nullptr, "a replacement"));
   HEARTH_TRY(std::int64_t count, int_or(bound[2], -1, "a count"));
@@ -232,7 +237,7 @@ Result<Window> window(Runtime& run, const Text& text, const Value* start, const 
 template <bool at_end>
 Result<Value> borders(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"prefix", "start", "end"};
-  HEARTH_TRY(auto bound, bind(at_end ? "endswith" : "startswith", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments(at_end ? "endswith" : "startswith", arguments, kNames, 1));
   std::vector<Value> wanted{*bound[0]};
   if (bound[0]->is(Kind::list) && bound[0]->list->is_tuple()) wanted = bound[0]->list->items;
   std::string_view part = self.text->view();
@@ -255,7 +260,7 @@ Result<Value> borders(Runtime& run, const Value& self, const Arguments& argument
 template <bool last, bool must>
 Result<Value> position(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"sub", "start", "end"};
-  HEARTH_TRY(auto bound, bind("find", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("find", arguments, kNames, 1));
   HEARTH_TRY(const Text* what, text_or(bound[0], nullptr, "searched for in a text"));
   HEARTH_TRY(Window in, window(run, *self.text, bound[1], bound[2]));
   std::string_view part = self.text->view().substr(in.begin, in.end - in.begin);
@@ -269,13 +274,12 @@ Result<Value> position(Runtime& run, const Value& self, const Arguments& argumen
 
 Result<Value> count(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"sub", "start", "end"};
-  HEARTH_TRY(auto bound, bind("count", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("count", arguments, kNames, 1));
   HEARTH_TRY(const Text* what, text_or(bound[0], nullptr, "counted in a text"));
   HEARTH_TRY(Window in, window(run, *self.text, bound[1], bound[2]));
   if (!in.inside) return Value::of_int(0);
   std::string_view part = self.text->view().substr(in.begin, in.end - in.begin);
-  if (what->bytes.empty())
-    return Value::of_int(static_cast<std::int64_t>(count_chars(part)) + 1);
+  if (what->bytes.empty()) return Value::of_int(static_cast<std::int64_t>(count_chars(part)) + 1);
   std::int64_t found = 0;
   for (std::size_t at = find(part, what->view()); at != kNowhere;
        at = find(part, what->view(), at + what->bytes.size()))
@@ -286,7 +290,8 @@ Result<Value> count(Runtime& run, const Value& self, const Arguments& arguments)
 template <bool at_end>
 Result<Value> remove_border(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"affix"};
-  HEARTH_TRY(auto bound, bind(at_end ? "removesuffix" : "removeprefix", arguments, kNames, 1));
+  HEARTH_TRY(auto bound,
+             take_arguments(at_end ? "removesuffix" : "removeprefix", arguments, kNames, 1));
   HEARTH_TRY(const Text* affix, text_or(bound[0], nullptr, "removed from a text"));
   std::string_view text = self.text->view();
   if (at_end ? !text.ends_with(affix->view()) : !text.starts_with(affix->view())) return self;
@@ -296,7 +301,7 @@ Result<Value> remove_border(Runtime& run, const Value& self, const Arguments& ar
 
 Result<Value> join(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"iterable"};
-  HEARTH_TRY(auto bound, bind("join", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("join", arguments, kNames, 1));
   HEARTH_TRY(auto items, run.iterate(*bound[0]));
   TextBuilder out = run.builder();
   for (std::size_t i = 0; i < items.size(); ++i) {

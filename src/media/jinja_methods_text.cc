@@ -81,8 +81,7 @@ Result<Value> pad_text(Runtime& run, const Text& text, std::size_t width, char a
   return Value(made);
 }
 
-Result<Value> strip_text(Runtime& run, const Text& text, const Text* chars, bool left,
-                         bool right) {
+Result<Value> strip_text(Runtime& run, const Text& text, const Text* chars, bool left, bool right) {
   HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
   std::u32string set;
   if (chars)
@@ -156,7 +155,7 @@ Result<Value> casefold(Runtime& run, const Value& self, const Arguments&) {
 template <bool left, bool right>
 Result<Value> strip(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"chars"};
-  HEARTH_TRY(auto bound, bind("strip", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("strip", arguments, kNames));
   if (bound[0] && bound[0]->is(Kind::none)) bound[0] = nullptr;
   HEARTH_TRY(const Text* chars, text_or(bound[0], nullptr, "the characters to strip"));
   return strip_text(run, *self.text, chars, left, right);
@@ -165,7 +164,7 @@ Result<Value> strip(Runtime& run, const Value& self, const Arguments& arguments)
 template <char align>
 Result<Value> justify(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"width", "fillchar"};
-  HEARTH_TRY(auto bound, bind("a justifying method", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("a justifying method", arguments, kNames, 1));
   HEARTH_TRY(std::size_t width, count_or(bound[0], 0, "a width"));
   HEARTH_TRY(const Text* fill, text_or(bound[1], nullptr, "a fill"));
   return pad_text(run, *self.text, width, align, fill);
@@ -173,7 +172,7 @@ Result<Value> justify(Runtime& run, const Value& self, const Arguments& argument
 
 Result<Value> zfill(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"width"};
-  HEARTH_TRY(auto bound, bind("zfill", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("zfill", arguments, kNames, 1));
   HEARTH_TRY(std::size_t width, count_or(bound[0], 0, "a width"));
   HEARTH_TRY_STATUS(run.spend_bytes(self.text->bytes.size()));
   const Text& text = *self.text;
@@ -189,7 +188,7 @@ Result<Value> zfill(Runtime& run, const Value& self, const Arguments& arguments)
 
 Result<Value> expandtabs(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"tabsize"};
-  HEARTH_TRY(auto bound, bind("expandtabs", arguments, kNames));
+  HEARTH_TRY(auto bound, take_arguments("expandtabs", arguments, kNames));
   HEARTH_TRY(std::size_t size, count_or(bound[0], 8, "a tab size"));
   const Text& text = *self.text;
   TextBuilder out = run.builder();

@@ -120,17 +120,17 @@ Status Parser::statement(Block& into) {
   const Token& tag = next();
   using Handler = Status (Parser::*)(const Token&, Block&);
   constexpr std::pair<std::string_view, Handler> kTags[] = {
-      {"if", &Parser::if_statement},         {"for", &Parser::for_statement},
-      {"set", &Parser::set_statement},       {"macro", &Parser::macro_statement},
-      {"call", &Parser::call_statement},     {"filter", &Parser::filter_statement},
-      {"with", &Parser::with_statement},     {"generation", &Parser::generation_statement},
-      {"break", &Parser::loop_control},      {"continue", &Parser::loop_control},
+      {"if", &Parser::if_statement},     {"for", &Parser::for_statement},
+      {"set", &Parser::set_statement},   {"macro", &Parser::macro_statement},
+      {"call", &Parser::call_statement}, {"filter", &Parser::filter_statement},
+      {"with", &Parser::with_statement}, {"generation", &Parser::generation_statement},
+      {"break", &Parser::loop_control},  {"continue", &Parser::loop_control},
   };
   for (auto [name, handler] : kTags)
     if (name == tag.text) return (this->*handler)(tag, into);
   if (is_one_of(tag.text, {"include", "import", "from", "extends", "block"}))
-    return fail_at(tag, "{% " + std::string(tag.text) +
-                            " %} is not supported: a chat template stands alone");
+    return fail_at(
+        tag, "{% " + std::string(tag.text) + " %} is not supported: a chat template stands alone");
   return fail_at(tag, "unknown or misplaced tag " + quote_name(tag.text));
 }
 

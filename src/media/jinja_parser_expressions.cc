@@ -1,4 +1,5 @@
-// Expressions, loosest binding first: the same functions, in the same order, as Jinja's own grammar.
+// Expressions, loosest binding first: the same functions, in the same order, as Jinja's own
+// grammar.
 #include <algorithm>
 #include <charconv>
 
@@ -197,10 +198,9 @@ Result<ExprPtr> Parser::concatenation() {
 }
 
 Result<ExprPtr> Parser::product() {
-  return left_chain(&Parser::power, {{"*", Op::multiply},
-                                     {"/", Op::divide},
-                                     {"//", Op::floor_divide},
-                                     {"%", Op::modulo}});
+  return left_chain(
+      &Parser::power,
+      {{"*", Op::multiply}, {"/", Op::divide}, {"//", Op::floor_divide}, {"%", Op::modulo}});
 }
 
 Result<ExprPtr> Parser::power() {
@@ -300,8 +300,7 @@ Result<ExprPtr> Parser::number_literal() {
     read = std::from_chars(base == 10 ? begin : begin + 2, end, value, base);
     literal.value = Value::of_int(value);
   }
-  if (read.ec != std::errc() || read.ptr != end)
-    return fail_at(token, "this number is too large");
+  if (read.ec != std::errc() || read.ptr != end) return fail_at(token, "this number is too large");
   return make_expr(token.offset, std::move(literal));
 }
 

@@ -73,7 +73,7 @@ using Comparison = Result<bool> (*)(Runtime&, const Value&, const Value&);
 template <Comparison holds>
 Result<Value> against(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"other"};
-  HEARTH_TRY(auto bound, bind("a test", arguments, kNames, 1));
+  HEARTH_TRY(auto bound, take_arguments("a test", arguments, kNames, 1));
   HEARTH_TRY(bool result, holds(run, self, *bound[0]));
   return Value::of_bool(result);
 }

@@ -112,11 +112,10 @@ struct Namespace {
 
 /// A variable or attribute that is not there; knows how to complain.
 struct Undefined {
-  Value owner;                 ///< whose attribute or element it would be; undefined for a variable
+  Value owner;                 ///< whose attribute or element it would be
   Value key;                   ///< its name
   const char* hint = nullptr;  ///< instead of both
-
-  bool is_variable() const { return owner.is(Kind::undefined); }
+  bool is_variable = false;    ///< no owner: the name of a variable
 };
 
 /// The items of a running `for`, for loop.index and its kin.

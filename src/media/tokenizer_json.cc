@@ -83,7 +83,7 @@ class JsonLoader {
     HEARTH_TRY(auto list, root.array("added_tokens"));
     if (!list) return {};
     for (dom::element element : *list) {
-      HEARTH_TRY(Object entry, Object::from(element, where_ + ": added token"));
+      HEARTH_TRY(Object entry, Object::from(element, root.where() + ": added token"));
       HEARTH_TRY(auto text, entry.text("content"));
       HEARTH_TRY(auto number, entry.number("id"));
       if (!text || !number) return wrong("an added token lacks \"id\" or \"content\"");

@@ -21,7 +21,7 @@ Result<std::vector<Object>> flatten(const Object& root, const char* key, const c
   HEARTH_TRY(auto elements, part.array(list));
   if (!elements) return part.wrong(std::string("a Sequence without \"") + list + "\"");
   for (dom::element element : *elements) {
-    HEARTH_TRY(Object child, Object::from(element, std::string(key)));
+    HEARTH_TRY(Object child, Object::from(element, root.where() + ": " + key));
     parts.push_back(child);
   }
   return parts;
@@ -128,7 +128,7 @@ Status read_template(const Object& part, AddedIds& ids) {
   if (!single) return part.wrong("TemplateProcessing without \"single\"");
   std::vector<std::uint64_t>* side = &ids.prefix;
   for (dom::element element : *single) {
-    HEARTH_TRY(Object item, Object::from(element, "post_processor"));
+    HEARTH_TRY(Object item, Object::from(element, part.where()));
     if (item.has("Sequence")) {
       if (side == &ids.suffix) return part.wrong("TemplateProcessing with two texts");
       side = &ids.suffix;

@@ -23,6 +23,7 @@ class Object {
   Result<std::optional<std::string_view>> text(const char* key) const;
   Result<std::optional<std::uint64_t>> number(const char* key) const;
   Result<bool> flag(const char* key, bool otherwise) const;
+  const std::string& where() const { return where_; }
   simdjson::dom::object fields() const { return object_; }
   Error wrong(const std::string& message) const { return bad_input(where_ + ": " + message); }
 

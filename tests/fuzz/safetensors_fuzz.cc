@@ -1,10 +1,11 @@
-// Any bytes as a safetensors file, and as the JSON of an index.
+// Any bytes as a safetensors file, as the JSON of an index, and as an .npy file.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "base/blocks.h"
 #include "formats/json.h"
+#include "formats/npy.h"
 #include "formats/safetensors.h"
 
 namespace {
@@ -31,11 +32,20 @@ void json(std::span<const std::byte> bytes) {
   if (!again || again->dump() != parsed->dump()) std::abort();
 }
 
+void npy(std::span<const std::byte> bytes) {
+  auto array = parse_npy(bytes, "fuzz");
+  if (!array) return;
+  std::size_t size = 1;
+  for (std::size_t dim : array->shape) size *= dim;
+  if (size != array->data.size()) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto bytes = std::as_bytes(std::span(data, size));
   json(bytes);
+  npy(bytes);
   auto file = SafetensorsFile::parse(bytes, "fuzz");
   if (!file) {
     if (file.error().kind != ErrorKind::bad_input || file.error().message.empty()) std::abort();

@@ -14,7 +14,7 @@ namespace {
 
 const std::filesystem::path kImages = std::filesystem::path(HEARTH_TEST_DATA) / "images";
 
-std::string crc(const Image& image) {
+Json crc(const Image& image) {
   char hex[9];
   std::snprintf(hex, sizeof hex, "%08x", crc32(std::as_bytes(std::span(image.rgb))));
   return hex;

@@ -17,7 +17,7 @@ Json read_json(const std::filesystem::path& path) {
   return *parse_json(*read_file(path), path.string());
 }
 
-std::string crc(const Image& image) {
+Json crc(const Image& image) {
   char hex[9];
   std::snprintf(hex, sizeof hex, "%08x", crc32(std::as_bytes(std::span(image.rgb))));
   return hex;
@@ -108,7 +108,7 @@ TEST(VisionPreprocess, NormalisationIsBitEqualToBothProcessors) {
     for (std::size_t i = 0; i < chw.size(); ++i) {
       char hex[9];
       std::snprintf(hex, sizeof hex, "%08x", std::bit_cast<std::uint32_t>(chw[i]));
-      ASSERT_EQ(hex, golden[name][i % 256]) << name << " " << i;
+      ASSERT_EQ(Json(hex), golden[name][i % 256]) << name << " " << i;
     }
   }
 }

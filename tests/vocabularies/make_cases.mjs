@@ -73,7 +73,7 @@ const split = (regex, more = {}) => ({ type: 'Sequence', pretokenizers: [
   { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }] });
 const metaspace = (prepend_scheme, split) => ({
   normalizer: null, pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme, split },
-  decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme, split } });
+  ...(split ? { decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme, split } } : {}) });
 const llama3 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const qwen2 = llama3.replace('{1,3}', '');
 const tekken = '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
@@ -104,7 +104,7 @@ const kinds = {
     decoder: { type: 'Sequence', decoders: [{ type: 'Replace', pattern: { String: '▁' }, content: ' ' }, { type: 'ByteFallback' }, { type: 'Fuse' }] } }),
 };
 for (const scheme of ['always', 'first', 'never'])
-  for (const cuts of [true, false]) kinds[`metaspace ${scheme}${cuts ? ', cut' : ''}`] = characters(metaspace(scheme, cuts));
+  for (const cuts of [true, false]) kinds[`metaspace ${scheme}${cuts ? ', cut' : ''}`] = characters(metaspace(scheme, cuts), {}, !cuts);
 
 const texts = ['', ' ', '  ', 'the thing', ' the  the', 'a<x>b', '<x>', '<x><xy><xy', ' <x> ', 'the <x>  the\n<x>\tthe', "it's 12 1212",
   'aaaaaaaaa', ' whole', 'whole whole', 'é日', 'e\u0301 \u212B', '\u0000z', '日本 ß', '<free>a<free>', 'thethe the, (the) _the the1 éthe the日',
