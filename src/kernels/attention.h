@@ -281,7 +281,7 @@ void attend_stored(RowGroup<V>& g, int page) {
   const auto* key = reinterpret_cast<const T*>(g.args.k_pages[page]);
   const auto* value = reinterpret_cast<const T*>(g.args.v_pages[page]);
   const bool whole = g.args.head_dim % 16 == 0;
-  if (whole && (sizeof(T) == 4 || g.rows <= 1 * kTileRows))
+  if (whole && (sizeof(T) == 4 || g.rows <= 2 * kTileRows))
     return attend_page(g, PageView<T>{key, value, g.args.head_dim}, page);
   widen<V>(key, kPagePositions * g.args.head_dim, g.key);
   widen_values(g, value);

@@ -128,12 +128,12 @@ inline void write_hf_directory(const std::filesystem::path& dir, const gguf::Fil
                 {"tie_word_embeddings", !file.find_tensor("output.weight")}};
   if (auto window = integer("attention.sliding_window")) out.config["sliding_window"] = *window;
   if (file.find_tensor("rope_freqs.weight")) {
-    // What golden c's factors were made from (goldens/text/cases.json).
+    // What golden c's factors follow from (`rope_freqs` in goldens/text/cases.json).
     out.config["rope_scaling"] = {{"rope_type", "llama3"},
                                   {"factor", 8.0},
                                   {"low_freq_factor", 1.0},
                                   {"high_freq_factor", 4.0},
-                                  {"original_max_position_embeddings", 8192}};
+                                  {"original_max_position_embeddings", 64}};
   }
   for (const gguf::TensorInfo& t : file.tensors()) {
     const std::string gguf_name(t.name), name = hf_name(gguf_name, gemma);
