@@ -107,7 +107,7 @@ int run(const Options& options) {
         if ((options.m && options.m != m) || (options.k && options.k != k)) continue;
         const std::int64_t whole = (k + info.block_elems - 1) / info.block_elems;
         // Single rows: a matrix far larger than the caches.
-        const std::int64_t n = options.n ? options.n : m == 1 ? (std::int64_t{1} << 28) / k : 1536;
+        const std::int64_t n = options.n ? options.n : m == 1 ? (std::int64_t{1} << 27) / k : 1536;
         bench_product(*table, roofs, info.type, m, n, whole * info.block_elems);
       }
   }

@@ -12,7 +12,7 @@ struct Roofs {
 /// `isa` as in the kernel table; instructions of that set only.
 Roofs measure_roofs(const char* isa);
 
-/// Seconds from some fixed moment.
+/// Seconds that this thread has run: waiting for a busy machine does not count.
 double now();
 
 /// The least time of `body` over at least `seconds` and five runs: other work on the machine only

@@ -125,14 +125,20 @@ void check_answer(Findings& findings, const Engine& engine) {
     findings.bad("self-check", text + ": expected red");
 }
 
-int doctor(Context& context, int threads) {
-  const auto engine = context.make_engine(threads);
+struct DoctorOptions {
+  int threads = 0;
+  bool isa = false;
+};
+
+int doctor(Context& context, const DoctorOptions& options) {
+  const auto engine = context.make_engine(options.threads);
   if (!engine) return context.console.report(engine.error());
+  if (options.isa) return context.console.line(engine->isa()), kOk;
   const Machine machine = look_at_machine();
   Findings findings(context.console);
   findings.ok("hearth", version());
   check_processor(findings, machine, *engine);
-  check_threads(findings, machine, *engine, threads);
+  check_threads(findings, machine, *engine, options.threads);
   check_memory(findings, machine);
   check_answer(findings, *engine);
   return findings.failed() ? kFailed : kOk;
@@ -141,11 +147,12 @@ int doctor(Context& context, int threads) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Context& context) {
-  const auto threads = std::make_shared<int>(0);
+  const auto options = std::make_shared<DoctorOptions>();
   Verb verb(app, "doctor", "Check this machine, and that the embedded model answers on it");
-  verb.value("--threads", "N", read_into(*threads, {0, 1024}),
-             "0: the physical cores this process may use (0)");
-  verb.action([threads, &context] { return doctor(context, *threads); });
+  verb.value("--threads", "N", read_into(options->threads, {0, 1024}),
+             "0: the physical cores this process may use (0)")
+      .flag_without_twin("--isa", options->isa, "print the kernels in use and nothing else");
+  verb.action([options, &context] { return doctor(context, *options); });
 }
 
 }  // namespace hearth::cli

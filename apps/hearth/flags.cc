@@ -14,8 +14,9 @@ namespace hearth::cli {
 namespace {
 
 struct Option {
-  std::string name;  // --max-tokens, or TEXT for a word
-  bool is_word = false, is_flag = false, required = false, many = false;
+  std::string name;        // --max-tokens, or TEXT for a word
+  std::string short_name;  // -p, or ""
+  bool is_word = false, is_flag = false, required = false, many = false, has_twin = false;
   Reader reader;
   CLI::Option* parsed = nullptr;
 
@@ -72,7 +73,7 @@ struct Verb::Impl {
 
   const Option* find(const std::string& name) const {
     for (const auto& option : options)
-      if (option.name == name) return &option;
+      if (name == option.name || (!name.empty() && name == option.short_name)) return &option;
     return nullptr;
   }
   std::vector<std::string> flag_names() const {
@@ -165,11 +166,19 @@ Verb& Verb::word(const std::string& name, std::optional<std::string>& target,
 }
 
 Verb& Verb::flag(const std::string& name, bool& target, const std::string& help) {
+  flag_without_twin(name, target, help);
+  Option& option = impl_->options.back();
+  option.has_twin = true;
+  option.parsed->description(fmt::format("{} [{}]", help, option.variable()));
+  return *this;
+}
+
+Verb& Verb::flag_without_twin(const std::string& name, bool& target, const std::string& help) {
   Option option{.name = name, .is_flag = true, .reader = [&target](const std::string& value) {
                   return read_bool(value, target);
                 }};
   option.parsed = impl_->parsed->add_flag(
-      name, [](std::int64_t) {}, fmt::format("{} [{}]", help, option.variable()));
+      name, [](std::int64_t) {}, help);
   impl_->options.push_back(std::move(option));
   return *this;
 }
@@ -194,7 +203,11 @@ Verb& Verb::value(const std::string& name, const std::string& shown, Reader read
 
 Verb& Verb::add(const std::string& name, const std::string& shown, Reader reader,
                 const std::string& help, bool many) {
-  Option option{.name = name, .many = many, .reader = std::move(reader)};
+  Option option{.name = name, .many = many, .has_twin = true, .reader = std::move(reader)};
+  if (const auto comma = name.find(','); comma != name.npos) {
+    option.short_name = name.substr(0, comma);
+    option.name = name.substr(comma + 1);
+  }
   option.parsed = impl_->parsed->add_option(
       name, [](const CLI::results_t&) { return true; },
       fmt::format("{} [{}]", help, option.variable()));
@@ -244,7 +257,7 @@ Status Verb::Impl::read_one(const Option& option, const Places& places) {
   } else {
     for (const auto& place : option.parsed->results()) values.push_back(places.show(place));
   }
-  if (values.empty() && !option.is_word) {
+  if (values.empty() && option.has_twin) {
     source = option.variable();
     if (const char* value = std::getenv(source.c_str()); value && *value) values.push_back(value);
   }

@@ -41,12 +41,14 @@ class Verb {
   Verb& word(const std::string& name, std::optional<std::string>& target, const std::string& help,
              bool required = false);
   Verb& flag(const std::string& name, bool& target, const std::string& help);
+  /// A flag whose variable would mean something else: it has no twin.
+  Verb& flag_without_twin(const std::string& name, bool& target, const std::string& help);
   Verb& text(const std::string& name, const std::string& shown, std::string& target,
              const std::string& help);
   /// May be given several times.
   Verb& list(const std::string& name, const std::string& shown, std::vector<std::string>& target,
              const std::string& help);
-  /// Any other kind of value.
+  /// Any other kind of value. The name may have a short form: "-n,--number".
   Verb& value(const std::string& name, const std::string& shown, Reader reader,
               const std::string& help);
   /// What the verb does, once all values are read; returns the exit code.

@@ -1,22 +1,12 @@
 #include "hearth/report.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
+
+#include "hearth/bench.h"
 
 namespace hearth::cli {
-
-std::uint64_t peak_rss_bytes() {
-  // getrusage would count the process that started this one: exec keeps its maximum.
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-}
 
 std::string with_commas(std::uint64_t number) {
   std::string digits = std::to_string(number);

@@ -28,9 +28,6 @@ double prompt_per_second(const Answer& answer);  ///< of the tokens that were re
 /// Of the steps after the prompt.
 double decode_per_second(const Answer& answer);
 
-/// Largest resident size of this process so far.
-std::uint64_t peak_rss_bytes();
-
 std::string with_commas(std::uint64_t number);  ///< 8,192
 std::string human_bytes(std::uint64_t bytes);   ///< 31 MB
 std::string human_count(std::uint64_t count);   ///< 1.8 M

@@ -1,6 +1,7 @@
 // The JSON of report.h; alone sees nlohmann/json, which takes seconds to compile.
 #include <nlohmann/json.hpp>
 
+#include "hearth/bench.h"
 #include "hearth/report.h"
 
 namespace hearth::cli {

@@ -31,14 +31,13 @@ struct RowGroup {
 
   const Attend& args;
   int width;       ///< head_dim padded to 16: the distance between rows of q, sums and wide values
-  float* key;      ///< a page's keys [head_dim][64], when widened
-  float* value;    ///< a page's values [64][width], when widened
-  float* scales;   ///< of a q8_0 page's values [64][⌈head_dim/32⌉]
+  float* wide;     ///< a widened half page: keys [head_dim][64], then values [64][width]
+  float* scales;   ///< of a q8_0 half page
   float* q;        ///< [rows][width], times scale, zero padded
   float* sums;     ///< [rows][width] Σ weight·value so far
   float* totals;   ///< [rows][lanes] Σ weight so far, by lane
   float* largest;  ///< [rows] the largest score so far
-  float* scores;   ///< [tile rows][64] of one page, then its weights
+  float* scores;   ///< [rows][64] of one page, then its weights
   std::int64_t row0 = 0;
   int rows = 0;
 
@@ -49,14 +48,13 @@ struct RowGroup {
       next += (floats + 15) / 16 * 16;
       return start;
     };
-    key = take(kPagePositions * width);
-    value = take(kPagePositions * width);
+    wide = take(kPagePositions * width);
     scales = take(kPagePositions * ((a.head_dim + 31) / 32));
     q = take(kAttendRows * width);
     sums = take(kAttendRows * width);
     totals = take(kAttendRows * 16);
     largest = take(kAttendRows);
-    scores = take(kTileRows * kPagePositions);
+    scores = take(kAttendRows * kPagePositions);
   }
 
   PageRange range(int row, int page) const {
@@ -115,34 +113,39 @@ void widen(const T* from, int n, float* to) {
 }
 
 template <class V, class T>
-void widen_values(RowGroup<V>& g, const T* page) {
+void widen_values(const RowGroup<V>& g, const T* page) {
   for (int j = 0; j < kPagePositions; ++j)
-    widen<V>(page + j * g.args.head_dim, g.args.head_dim, g.value + j * g.width);
+    widen<V>(page + j * g.args.head_dim, g.args.head_dim, g.wide + j * g.width);
+}
+
+/// The scales behind the codes of a q8_0 half page, widened.
+template <class V>
+void widen_q8_scales(const RowGroup<V>& g, const std::byte* page) {
+  const int head_dim = g.args.head_dim;
+  widen<V>(reinterpret_cast<const f16*>(page + kPagePositions * head_dim),
+           kPagePositions * ((head_dim + 31) / 32), g.scales);
 }
 
 template <class V>
-void widen_q8_keys(RowGroup<V>& g, const std::byte* page) {
-  const int head_dim = g.args.head_dim;
+void widen_q8_keys(const RowGroup<V>& g, const std::byte* page) {
+  widen_q8_scales(g, page);
   const auto* codes = reinterpret_cast<const std::int8_t*>(page);
-  const auto* scales = reinterpret_cast<const f16*>(page + kPagePositions * head_dim);
-  for (int d0 = 0; d0 < head_dim; d0 += 32, scales += kPagePositions) {
-    const int d1 = head_dim - d0 < 32 ? head_dim : d0 + 32;
+  for (int d = 0; d < g.args.head_dim; ++d) {
+    const float* scales = g.scales + d / 32 * kPagePositions;
     for (int j = 0; j < kPagePositions; j += V::kLanes) {
-      const auto scale = V::load(scales + j);
-      for (int at = d0 * kPagePositions + j; at < d1 * kPagePositions; at += kPagePositions)
-        V::store(g.key + at, V::mul(V::load(codes + at), scale));
+      const int at = d * kPagePositions + j;
+      V::store(g.wide + at, V::mul(V::load(codes + at), V::load(scales + j)));
     }
   }
 }
 
 template <class V>
-void widen_q8_values(RowGroup<V>& g, const std::byte* page) {
+void widen_q8_values(const RowGroup<V>& g, const std::byte* page) {
+  widen_q8_scales(g, page);
   const int head_dim = g.args.head_dim, groups = (head_dim + 31) / 32;
   const auto* codes = reinterpret_cast<const std::int8_t*>(page);
-  widen<V>(reinterpret_cast<const f16*>(page + kPagePositions * head_dim), kPagePositions * groups,
-           g.scales);
   for (int j = 0; j < kPagePositions; ++j, codes += head_dim) {
-    float* value = g.value + j * g.width;
+    float* value = g.wide + j * g.width;
     for (int d = 0; d < head_dim; d += V::kLanes) {
       const auto code =
           d + V::kLanes <= head_dim ? V::load(codes + d) : load_some<V>(codes + d, head_dim - d);
@@ -153,42 +156,77 @@ void widen_q8_values(RowGroup<V>& g, const std::byte* page) {
 
 // ---- one page ----
 
-/// A page as the tiles read it: both halves as T, rows of values `step` apart.
-template <class T>
-struct PageView {
-  const T* key;
-  const T* value;
-  int step;
+/// Rows [r0, r0 + rows) of a group and what they see of a page: `any` covers what one of them sees,
+/// `common` is what all see. Without a common part it is empty at 64, so each row stands alone.
+struct RowTile {
+  int r0, rows;
+  PageRange any, common;
 };
 
-/// Scores of tile rows [r0, r0 + rows) for all columns in `seen`, rounded out to whole vectors.
+template <class V>
+RowTile make_tile(const RowGroup<V>& g, int page, int r0, int rows) {
+  while (rows > 0 && g.range(r0, page).empty()) ++r0, --rows;
+  while (rows > 0 && g.range(r0 + rows - 1, page).empty()) --rows;
+  PageRange any{kPagePositions, 0}, common{0, kPagePositions};
+  for (int r = r0; r < r0 + rows; ++r) {
+    const PageRange seen = g.range(r, page);
+    if (seen.from > common.from) common.from = seen.from;
+    if (seen.to < common.to) common.to = seen.to;
+    if (seen.empty()) continue;
+    if (seen.from < any.from) any.from = seen.from;
+    if (seen.to > any.to) any.to = seen.to;
+  }
+  if (common.empty()) common = {kPagePositions, kPagePositions};
+  return {r0, rows, any, common};
+}
+
+/// Calls f for tiles of almost equal height (8 rows go as 4 + 4, not 6 + 2) that see the page.
+template <class V, class F>
+void for_each_tile(const RowGroup<V>& g, int page, F f) {
+  const int tiles = (g.rows + kTileRows - 1) / kTileRows;
+  for (int i = 0; i < tiles; ++i) {
+    const int r0 = g.rows * i / tiles, r1 = g.rows * (i + 1) / tiles;
+    const RowTile t = make_tile(g, page, r0, r1 - r0);
+    if (t.rows > 0) f(t);
+  }
+}
+
+/// Scores of a tile for all positions that one of its rows sees, rounded out to whole vectors.
 template <class V, class T>
-void make_scores(const RowGroup<V>& g, const PageView<T>& page, int r0, int rows, PageRange seen) {
-  const int first = seen.from / V::kLanes * V::kLanes;
-  const int vecs = (seen.to - first + V::kLanes - 1) / V::kLanes;
-  TileArgs<T> t{g.q + r0 * g.width,
-                g.width,
-                page.key + first,
-                kPagePositions,
-                16,
-                g.args.head_dim,
-                g.scores + first,
-                kPagePositions,
-                true};
-  tile<V, kTileRows>(rows, vecs, t);
+void make_scores(const RowGroup<V>& g, const RowTile& t, const T* keys) {
+  const int first = t.any.from / V::kLanes * V::kLanes;
+  TileArgs<T> args;
+  args.a = g.q + t.r0 * g.width;
+  args.a_step = g.width;
+  args.b = keys + first;
+  args.b_step = kPagePositions;
+  args.b_panel = 16;
+  args.k = g.args.head_dim;
+  args.c = g.scores + t.r0 * kPagePositions + first;
+  args.c_step = kPagePositions;
+  args.first = true;
+  tile<V, kTileRows>(t.rows, (t.any.to - first + V::kLanes - 1) / V::kLanes, args);
+}
+
+/// The lanes of x, positions j and on, that are in `seen`; `other` elsewhere.
+template <class V>
+typename V::Reg only_seen(typename V::Reg x, PageRange seen, int j, typename V::Reg other) {
+  if (seen.from <= j && j + V::kLanes <= seen.to) return x;
+  return keep_lanes<V>(x, seen.from - j, seen.to - j, other);
 }
 
 /// One row's scores become weights exp(score − largest); its running sums shrink to match.
 template <class V>
-void make_weights(const RowGroup<V>& g, int row, float* scores, PageRange seen) {
+void make_weights(const RowGroup<V>& g, int row, PageRange seen) {
   using Reg = typename V::Reg;
+  float* scores = g.scores + row * kPagePositions;
   const int first = seen.from / V::kLanes * V::kLanes;
   const Reg nothing = V::all(-kInfinity), zero = V::all(0.0f);
   Reg top = nothing;
   for (int j = first; j < seen.to; j += V::kLanes) {
     Reg s = V::load(scores + j);
     if (g.args.softcap > 0) s = capped<V>(s, V::all(g.args.softcap));
-    s = keep_lanes<V>(s, seen.from - j, seen.to - j, nothing);
+    s = only_seen<V>(s, seen, j, nothing);
     V::store(scores + j, s);
     top = V::max(top, s);
   }
@@ -208,7 +246,7 @@ void make_weights(const RowGroup<V>& g, int row, float* scores, PageRange seen) 
   Reg total = V::load(totals);
   for (int j = first; j < seen.to; j += V::kLanes) {
     Reg weight = exp<V>(V::sub(V::load(scores + j), base));
-    weight = keep_lanes<V>(weight, seen.from - j, seen.to - j, zero);
+    weight = only_seen<V>(weight, seen, j, zero);
     V::store(scores + j, weight);
     total = V::add(total, weight);
   }
@@ -217,75 +255,71 @@ void make_weights(const RowGroup<V>& g, int row, float* scores, PageRange seen) 
 
 /// sums += weights·values over positions `seen`, for rows that all see them.
 template <class V, class T>
-void add_values(const RowGroup<V>& g, const PageView<T>& page, int r0, int rows,
-                const float* weights, PageRange seen) {
+void add_values(const RowGroup<V>& g, int r0, int rows, PageRange seen, const T* values,
+                int value_step) {
   if (seen.empty()) return;
-  TileArgs<T> t{weights + seen.from,
-                kPagePositions,
-                page.value + seen.from * page.step,
-                page.step,
-                16,
-                seen.to - seen.from,
-                g.sums + r0 * g.width,
-                g.width,
-                false};
-  tile<V, kTileRows>(rows, g.width / V::kLanes, t);
+  TileArgs<T> args;
+  args.a = g.scores + r0 * kPagePositions + seen.from;
+  args.a_step = kPagePositions;
+  args.b = values + seen.from * value_step;
+  args.b_step = value_step;
+  args.b_panel = 16;
+  args.k = seen.to - seen.from;
+  args.c = g.sums + r0 * g.width;
+  args.c_step = g.width;
+  args.first = false;
+  tile<V, kTileRows>(rows, g.width / V::kLanes, args);
 }
 
-/// A tile of rows over one page. Positions that not every row sees are added row by row: a weight
-/// of zero would still let a NaN or infinity from a position that is none of a row's business in.
 template <class V, class T>
-void attend_tile(const RowGroup<V>& g, const PageView<T>& view, int page, int r0, int rows) {
-  while (rows > 0 && g.range(r0, page).empty()) ++r0, --rows;
-  while (rows > 0 && g.range(r0 + rows - 1, page).empty()) --rows;
-  if (rows == 0) return;
-  PageRange any{kPagePositions, 0}, common{0, kPagePositions};
-  for (int r = r0; r < r0 + rows; ++r) {
-    const PageRange seen = g.range(r, page);
-    if (seen.from > common.from) common.from = seen.from;
-    if (seen.to < common.to) common.to = seen.to;
-    if (seen.empty()) continue;
-    if (seen.from < any.from) any.from = seen.from;
-    if (seen.to > any.to) any.to = seen.to;
-  }
-  if (common.empty()) common = {kPagePositions, kPagePositions};  // each row alone
-
-  make_scores(g, view, r0, rows, any);
-  for (int r = 0; r < rows; ++r) {
-    const PageRange seen = g.range(r0 + r, page);
-    if (seen.empty()) continue;
-    float* weights = g.scores + r * kPagePositions;
-    make_weights(g, r0 + r, weights, seen);
-    const int head = seen.to < common.from ? seen.to : common.from;
-    add_values(g, view, r0 + r, 1, weights, {seen.from, head});
-  }
-  if (common.from < kPagePositions) add_values(g, view, r0, rows, g.scores, common);
-  for (int r = 0; r < rows; ++r)
-    add_values(g, view, r0 + r, 1, g.scores + r * kPagePositions,
-               {common.to, g.range(r0 + r, page).to});
+void score_page(const RowGroup<V>& g, int page, const T* keys) {
+  for_each_tile(g, page, [&](const RowTile& t) {
+    make_scores(g, t, keys);
+    for (int r = t.r0; r < t.r0 + t.rows; ++r)
+      if (const PageRange seen = g.range(r, page); !seen.empty()) make_weights(g, r, seen);
+  });
 }
 
-/// Tiles of almost equal height: 8 rows go as 4 + 4, not 6 + 2.
+/// Positions that not every row of a tile sees are added row by row: a weight of zero would still
+/// let in a NaN or infinity from a position that is none of a row's business.
 template <class V, class T>
-void attend_page(const RowGroup<V>& g, const PageView<T>& view, int page) {
-  const int tiles = (g.rows + kTileRows - 1) / kTileRows;
-  for (int i = 0; i < tiles; ++i) {
-    const int r0 = g.rows * i / tiles, r1 = g.rows * (i + 1) / tiles;
-    attend_tile(g, view, page, r0, r1 - r0);
-  }
+void add_page(const RowGroup<V>& g, int page, const T* values, int step) {
+  for_each_tile(g, page, [&](const RowTile& t) {
+    for (int r = t.r0; r < t.r0 + t.rows; ++r) {
+      PageRange head = g.range(r, page);
+      if (head.to > t.common.from) head.to = t.common.from;
+      add_values(g, r, 1, head, values, step);
+    }
+    add_values(g, t.r0, t.rows, t.common, values, step);
+    for (int r = t.r0; r < t.r0 + t.rows; ++r)
+      add_values(g, r, 1, {t.common.to, g.range(r, page).to}, values, step);
+  });
 }
 
 /// Pages of f32 or f16: read in place where whole vectors fit and nothing is gained by widening.
 template <class V, class T>
-void attend_stored(RowGroup<V>& g, int page) {
-  const auto* key = reinterpret_cast<const T*>(g.args.k_pages[page]);
-  const auto* value = reinterpret_cast<const T*>(g.args.v_pages[page]);
-  const bool whole = g.args.head_dim % 16 == 0;
-  if (whole && (sizeof(T) == 4 || g.rows <= 2 * kTileRows))
-    return attend_page(g, PageView<T>{key, value, g.args.head_dim}, page);
-  widen<V>(key, kPagePositions * g.args.head_dim, g.key);
-  widen_values(g, value);
-  attend_page(g, PageView<float>{g.key, g.value, g.width}, page);
+void attend_stored(const RowGroup<V>& g, int page) {
+  const int head_dim = g.args.head_dim;
+  const auto* keys = reinterpret_cast<const T*>(g.args.k_pages[page]);
+  const auto* values = reinterpret_cast<const T*>(g.args.v_pages[page]);
+  const bool repay_widening = sizeof(T) < 4 && g.rows > 2 * kTileRows;
+  if (!repay_widening) {
+    score_page(g, page, keys);
+  } else {
+    widen<V>(keys, kPagePositions * head_dim, g.wide);
+    score_page(g, page, g.wide);
+  }
+  if (!repay_widening && head_dim % 16 == 0) return add_page(g, page, values, head_dim);
+  widen_values(g, values);
+  add_page(g, page, g.wide, g.width);
+}
+
+template <class V>
+void attend_q8(const RowGroup<V>& g, int page) {
+  widen_q8_keys(g, g.args.k_pages[page]);
+  score_page(g, page, g.wide);
+  widen_q8_values(g, g.args.v_pages[page]);
+  add_page(g, page, g.wide, g.width);
 }
 
 template <class V>
@@ -302,11 +336,7 @@ void attend(const Attend& args) {
     for (int page = first / kPagePositions; page * kPagePositions < last; ++page) {
       if (args.type == KvType::f32) attend_stored<V, float>(g, page);
       if (args.type == KvType::f16) attend_stored<V, f16>(g, page);
-      if (args.type == KvType::q8_0) {
-        widen_q8_keys(g, args.k_pages[page]);
-        widen_q8_values(g, args.v_pages[page]);
-        attend_page(g, PageView<float>{g.key, g.value, g.width}, page);
-      }
+      if (args.type == KvType::q8_0) attend_q8(g, page);
     }
     finish_rows(g);
   }

@@ -97,10 +97,11 @@ typename V::Codes scaled_vector(typename V::Codes code, typename V::Codes plane,
 template <class V, class F, int... j>
 void unpack_codes(const std::uint8_t* group, const GroupOffsets& at, int g, typename V::Codes* w,
                   std::integer_sequence<int, j...>) {
-  constexpr int kCodes = F::kLayout.code_bytes(), kPlanes = F::kLayout.plane_bytes();
-  typename V::Codes c[kCodes / 64], p[kPlanes / 64 + 1];
-  for (int i = 0; i < kCodes / 64; ++i) c[i] = V::load(group + at.codes + kCodes * g + 64 * i);
-  for (int i = 0; i < kPlanes / 64; ++i) p[i] = V::load(group + at.planes + kPlanes * g + 64 * i);
+  constexpr int kCodes = F::kLayout.code_bytes() / 64, kPlanes = F::kLayout.plane_bytes() / 64;
+  const std::uint8_t* block = group + at.blocks + F::kLayout.block_bytes() * g;
+  typename V::Codes c[kCodes], p[kPlanes + 1];
+  for (int i = 0; i < kCodes; ++i) c[i] = V::load(block + 64 * i);
+  for (int i = 0; i < kPlanes; ++i) p[i] = V::load(block + 64 * (kCodes + i));
   ((w[j] = code_vector<V, F, j>(c, p)), ...);
   if constexpr (F::kLayout.levels) {
     const typename V::Codes levels = V::from_signed(V::table(kIq4Levels));

@@ -95,12 +95,12 @@ struct Attend {
 };
 /// Query rows that share one pass over the pages.
 inline constexpr int kAttendRows = 48;
-/// Room for two widened half pages and the state of kAttendRows rows (attention.h lays it out).
+/// Room for one widened half page and the state of kAttendRows rows (attention.h lays it out).
 inline std::size_t attend_scratch_bytes(int head_dim) {
   std::size_t width = static_cast<std::size_t>((head_dim + 15) / 16 * 16);
-  std::size_t pages = kPagePositions * (2 * width + (width + 31) / 32);
-  std::size_t rows = kAttendRows * (2 * width + 16 + 1);
-  return (pages + rows + 12 * kPagePositions) * sizeof(float);
+  std::size_t page = kPagePositions * (width + (width + 31) / 32);
+  std::size_t rows = kAttendRows * (2 * width + kPagePositions + 16 + 1);
+  return (page + rows) * sizeof(float);
 }
 
 // ---- the table: one row adds a kernel; its test (tests/kernels) follows from the row ----

@@ -106,9 +106,9 @@ void put_word(std::byte* vectors, int vector, int lane, u32 word) {
   std::memcpy(vectors + 64 * vector + 4 * lane, &word, 4);
 }
 
-void put_codes(const PanelLayout& l, const Codes& c, int lane, std::byte* codes,
-               std::byte* planes) {
+void put_codes(const PanelLayout& l, const Codes& c, int lane, std::byte* codes) {
   const u32* w = c.word;
+  std::byte* planes = codes + l.code_bytes();
   if (l.code_bits == 8) {
     for (int j = 0; j < 8; ++j) put_word(codes, j, lane, w[j]);
   } else if (l.code_bits == 4) {
@@ -197,8 +197,7 @@ void pack_lane(DType type, const u8* row, std::int64_t blocks, int lane, std::by
                      panel + offsets.sub_min + l.min_bytes * g);
       Codes codes;
       file_codes(type, row, g, codes);
-      put_codes(l, codes, lane, panel + offsets.codes + l.code_bytes() * g,
-                panel + offsets.planes + l.plane_bytes() * g);
+      put_codes(l, codes, lane, panel + offsets.blocks + l.block_bytes() * g);
       if (!l.per_group) row += block_bytes;
     }
     if (l.per_group) row += block_bytes;

@@ -1,8 +1,8 @@
 // Where things lie in a packed panel of a quantised type (drawn in docs/PACKING.md).
 //
 // A panel is 16 output rows ("lanes"). Along K it is a run of groups of up to 8 blocks of 32
-// values (256 values: one block of the K types). A group is three regions, each 64-byte aligned:
-//   head    d, min, sub-scales, sub-minima of all lanes
+// values (256 values: one block of the K types). A group is a head (d, min, sub-scales and
+// sub-minima of all lanes), then its blocks, everything 64-byte aligned. A block is
 //   codes   8, 4 or 2 bits a value, as 64-byte vectors: byte [lane·4 + t] belongs to value 4j + t
 //   planes  the missing 1 or 2 high bits
 #pragma once
@@ -30,6 +30,7 @@ struct PanelLayout {
 
   constexpr int code_bytes() const { return code_bits * 64; }
   constexpr int plane_bytes() const { return plane_bits * 64; }
+  constexpr int block_bytes() const { return code_bytes() + plane_bytes(); }
 };
 
 constexpr PanelLayout panel_layout(DType type) {
@@ -68,17 +69,16 @@ constexpr PanelLayout panel_layout(DType type) {
   return l;
 }
 
-/// Byte offsets of a group of `blocks` blocks (the last group of a row may be short).
+/// Byte offsets of a group of `count` blocks (the last group of a row may be short).
 struct GroupOffsets {
-  int d = 0, min, sub, sub_min, codes, planes, end;
+  int d = 0, min, sub, sub_min, blocks, end;
 
-  constexpr GroupOffsets(const PanelLayout& l, int blocks)
-      : min((l.per_group ? 1 : blocks) * 32),
+  constexpr GroupOffsets(const PanelLayout& l, int count)
+      : min((l.per_group ? 1 : count) * 32),
         sub(l.has_min ? 2 * min : min),
-        sub_min(sub + l.sub_bytes * blocks),
-        codes((sub_min + l.min_bytes * blocks + 63) / 64 * 64),
-        planes(codes + l.code_bytes() * blocks),
-        end(planes + l.plane_bytes() * blocks) {}
+        sub_min(sub + l.sub_bytes * count),
+        blocks((sub_min + l.min_bytes * count + 63) / 64 * 64),
+        end(blocks + l.block_bytes() * count) {}
 };
 
 }  // namespace hearth::kernels

@@ -36,8 +36,8 @@ struct Group {
   }
   int raw_code(int value, int lane) const {
     const int j = value / 4, byte = 4 * lane + value % 4;
-    const u8* codes = base + offsets.codes + layout.code_bytes() * g + byte;
-    const u8* planes = base + offsets.planes + layout.plane_bytes() * g + byte;
+    const u8* codes = base + offsets.blocks + layout.block_bytes() * g + byte;
+    const u8* planes = codes + layout.code_bytes();
     int code = 0;
     if (layout.code_bits == 8) code = static_cast<std::int8_t>(codes[64 * j]);
     if (layout.code_bits == 4) code = codes[64 * (j % 4)] >> 4 * (j / 4) & 15;

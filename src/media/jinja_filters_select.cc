@@ -4,6 +4,11 @@
 namespace hearth::jinja {
 namespace {
 
+/// What these filters go through: Jinja lets everything falsy, none included, stand for no items.
+Result<std::vector<Value>> items_of(Runtime& run, const Value& self) {
+  return truthy(self) ? run.iterate(self) : std::vector<Value>();
+}
+
 /// The arguments from `skip` on: what map, select … hand to the filter or test that they name.
 Arguments rest_of(const Arguments& arguments, std::size_t skip) {
   Arguments rest;
@@ -27,7 +32,7 @@ Result<Value> map_attribute(Runtime& run, const std::vector<Value>& items,
 }
 
 Result<Value> map(Runtime& run, const Value& self, const Arguments& arguments) {
-  HEARTH_TRY(auto items, run.iterate(self));
+  HEARTH_TRY(auto items, items_of(run, self));
   if (arguments.positional.empty()) return map_attribute(run, items, arguments);
   HEARTH_TRY(const Text* name, text_or(&arguments.positional[0], nullptr, "the name of a filter"));
   Builtin filter = find_filter(name->view());
@@ -45,7 +50,7 @@ Result<Value> map(Runtime& run, const Value& self, const Arguments& arguments) {
 /// select, reject (`by_attribute` false), selectattr, rejectattr.
 template <bool wanted, bool by_attribute>
 Result<Value> choose(Runtime& run, const Value& self, const Arguments& arguments) {
-  HEARTH_TRY(auto items, run.iterate(self));
+  HEARTH_TRY(auto items, items_of(run, self));
   constexpr std::size_t kTestAt = by_attribute ? 1 : 0;
   if (arguments.positional.size() < kTestAt)
     return bad_input("'selectattr' and 'rejectattr' need the name of an attribute");

@@ -292,6 +292,8 @@ Result<ExprPtr> Parser::number_literal() {
   if (token.type == TokenType::number) {
     double value = 0;
     read = std::from_chars(begin, end, value);
+    if (read.ec == std::errc::result_out_of_range)  // infinity, or zero
+      read.ec = std::errc(), value = std::strtod(begin, nullptr);
     literal.value = Value::of_number(value);
   } else {
     char mark = digits.size() > 1 ? static_cast<char>(digits[1] | 0x20) : '\0';
@@ -447,7 +449,8 @@ Result<Suffix> Parser::test() {
   bool operand = token.type == TokenType::string || token.type == TokenType::integer ||
                  token.type == TokenType::number || at_symbol("[") || at_symbol("{");
   if (token.type == TokenType::name)
-    operand = !at_name("else") && !at_name("or") && !at_name("and") && !at_name("is");
+    operand = !at_name("else") && !at_name("or") && !at_name("and");
+  if (at_name("is")) return fail("tests cannot be chained with 'is'");
   if (operand) {
     HEARTH_TRY(ExprPtr argument, primary());
     HEARTH_TRY(argument, postfix(std::move(argument)));

@@ -59,22 +59,20 @@ int bits_of_int16(const std::vector<double>& weights) {
   return bits;
 }
 
-// Eight groups of four bytes. A byte is taken out by a shift and a mask of the whole group, so the
-// same lines make good code for any vector width.
-using Groups = std::uint32_t __attribute__((vector_size(32)));
-using Sums = std::int32_t __attribute__((vector_size(32)));
-constexpr std::size_t kBlock = sizeof(Groups);
-
-/// One block: out[j] = clamp((half + Σ_t weights[t] · in[t·stride + j]) >> bits), j < 32. With
-/// three channels every fourth byte is padding.
-template <int kChannels>
+// Vectors of groups of four bytes. A byte is taken out by a shift and a mask of the whole group, so
+// the same lines make good code for any width. Three channels leave every fourth byte unused.
+//
+// One block of kBytes: out[j] = clamp((half + Σ_t weights[t] · in[t·stride + j]) >> bits).
+template <int kBytes, int kChannels>
 [[gnu::always_inline]] inline void weighted_block(const std::uint8_t* in, std::size_t stride,
                                                   const std::int32_t* weights, int count, int bits,
                                                   std::uint8_t* out) {
+  using Groups [[gnu::vector_size(kBytes)]] = std::uint32_t;
+  using Sums [[gnu::vector_size(kBytes)]] = std::int32_t;
   Sums a = Sums{} + (std::int32_t{1} << (bits - 1)), b = a, c = a, d = a;
   for (int t = 0; t < count; ++t, in += stride) {
     Groups bytes;
-    std::memcpy(&bytes, in, kBlock);
+    std::memcpy(&bytes, in, kBytes);
     const std::int32_t weight = weights[t];
     a += (Sums)(bytes & 255) * weight;
     b += (Sums)(bytes >> 8 & 255) * weight;
@@ -88,16 +86,17 @@ template <int kChannels>
   };
   clamp(a), clamp(b), clamp(c), clamp(d);
   const Groups bytes = (Groups)(a | b << 8 | c << 16 | d << 24);
-  std::memcpy(out, &bytes, kBlock);
+  std::memcpy(out, &bytes, kBytes);
 }
 
-/// The same for any number of bytes.
+/// One output row of `n` bytes from rows that lie `stride` apart.
+template <int kBytes>
 [[gnu::always_inline]] inline void weighted_row(const std::uint8_t* in, std::size_t stride,
                                                 const std::int32_t* weights, int count, int bits,
                                                 std::uint8_t* out, std::size_t n) {
   std::size_t j = 0;
-  for (; j + kBlock <= n; j += kBlock)
-    weighted_block<4>(in + j, stride, weights, count, bits, out + j);
+  for (; j + kBytes <= n; j += kBytes)
+    weighted_block<kBytes, 4>(in + j, stride, weights, count, bits, out + j);
   for (; j < n; ++j) {
     std::int32_t sum = std::int32_t{1} << (bits - 1);
     for (int t = 0; t < count; ++t)
@@ -107,77 +106,81 @@ template <int kChannels>
   }
 }
 
-/// Eight rows side by side: columns[x][row] = {r, g, b, padding}.
-constexpr int kRows = kBlock / 4, kPixel = 3;
-
-/// Every output column of eight rows.
+/// Every output column of kBytes/4 rows that stand side by side: in[x][row] = {r, g, b, unused}.
+template <int kBytes>
 [[gnu::always_inline]] inline void weighted_columns(const std::uint8_t* in, const Taps& taps,
                                                     std::uint8_t* out) {
   for (const Taps::Span& span : taps.outputs) {
-    weighted_block<3>(in + static_cast<std::size_t>(span.first) * kBlock, kBlock,
-                      taps.weights.data() + span.weights, span.count, taps.bits, out);
-    out += kBlock;
+    weighted_block<kBytes, 3>(in + static_cast<std::size_t>(span.first) * kBytes, kBytes,
+                              taps.weights.data() + span.weights, span.count, taps.bits, out);
+    out += kBytes;
   }
 }
 
-/// The two loops, built for the machine that we compile for and again for wider vectors; both are
-/// integer arithmetic on the same numbers, so the bytes are equal.
+/// The two loops, for the machine that we compile for and again for wider vectors. Both are the
+/// same integer arithmetic, so the bytes are equal.
 struct Loops {
-  decltype(weighted_row)* row;
-  decltype(weighted_columns)* columns;
+  decltype(weighted_row<16>)* row;
+  decltype(weighted_columns<16>)* columns;
+  int rows;  ///< that `columns` takes at once
 };
 
 void plain_row(const std::uint8_t* in, std::size_t stride, const std::int32_t* weights, int count,
                int bits, std::uint8_t* out, std::size_t n) {
-  weighted_row(in, stride, weights, count, bits, out, n);
+  weighted_row<16>(in, stride, weights, count, bits, out, n);
 }
 void plain_columns(const std::uint8_t* in, const Taps& taps, std::uint8_t* out) {
-  weighted_columns(in, taps, out);
+  weighted_columns<16>(in, taps, out);
 }
-constexpr Loops kPlain = {plain_row, plain_columns};
+constexpr Loops kPlain = {plain_row, plain_columns, 4};
 
 #if defined(__x86_64__)
 [[gnu::target("avx2")]] void wide_row(const std::uint8_t* in, std::size_t stride,
                                       const std::int32_t* weights, int count, int bits,
                                       std::uint8_t* out, std::size_t n) {
-  weighted_row(in, stride, weights, count, bits, out, n);
+  weighted_row<32>(in, stride, weights, count, bits, out, n);
 }
 [[gnu::target("avx2")]] void wide_columns(const std::uint8_t* in, const Taps& taps,
                                           std::uint8_t* out) {
-  weighted_columns(in, taps, out);
+  weighted_columns<32>(in, taps, out);
 }
 Loops best_loops() {
-  return __builtin_cpu_supports("avx2") ? Loops{wide_row, wide_columns} : kPlain;
+  return __builtin_cpu_supports("avx2") ? Loops{wide_row, wide_columns, 8} : kPlain;
 }
 #else
 Loops best_loops() { return kPlain; }
 #endif
 
-/// Where `rows` is less than eight, the others keep their old values.
-void to_columns(const std::uint8_t* rgb, std::size_t width, int rows, std::uint8_t* columns) {
+constexpr int kPixel = 3, kGroup = 4;
+
+/// columns[x][row] of `rows` rows; a row that is missing at the end keeps what was there.
+void to_columns(const std::uint8_t* rgb, std::size_t width, int rows, std::size_t column,
+                std::uint8_t* columns) {
   for (int r = 0; r < rows; ++r)
     for (std::size_t x = 0; x < width; ++x, rgb += kPixel)
-      std::memcpy(columns + x * kBlock + r * 4, rgb, kPixel);
+      std::memcpy(columns + x * column + r * kGroup, rgb, kPixel);
 }
 
-void from_columns(const std::uint8_t* columns, std::size_t width, int rows, std::uint8_t* rgb) {
+void from_columns(const std::uint8_t* columns, std::size_t width, int rows, std::size_t column,
+                  std::uint8_t* rgb) {
   for (int r = 0; r < rows; ++r)
     for (std::size_t x = 0; x < width; ++x, rgb += kPixel)
-      std::memcpy(rgb, columns + x * kBlock + r * 4, kPixel);
+      std::memcpy(rgb, columns + x * column + r * kGroup, kPixel);
 }
 
-/// Eight rows at a time, turned so that both directions are the same sum over distant bytes.
+/// A few rows at a time, turned so that both directions are the same sum over distant bytes.
 Image resize_rows(const Image& image, int width, Resample filter, const Loops& loops) {
   const Taps taps = make_taps(image.width, width, filter);
   const auto in_width = static_cast<std::size_t>(image.width);
   const auto out_width = static_cast<std::size_t>(width);
+  const auto column = static_cast<std::size_t>(loops.rows) * kGroup;
   Image out{width, image.height, std::vector<std::uint8_t>(out_width * image.height * kPixel)};
-  std::vector<std::uint8_t> in_columns(in_width * kBlock), out_columns(out_width * kBlock);
-  for (int y = 0; y < image.height; y += kRows) {
-    const int rows = std::min(kRows, image.height - y);
-    to_columns(&image.rgb[y * in_width * kPixel], in_width, rows, in_columns.data());
+  std::vector<std::uint8_t> in_columns(in_width * column), out_columns(out_width * column);
+  for (int y = 0; y < image.height; y += loops.rows) {
+    const int rows = std::min(loops.rows, image.height - y);
+    to_columns(&image.rgb[y * in_width * kPixel], in_width, rows, column, in_columns.data());
     loops.columns(in_columns.data(), taps, out_columns.data());
-    from_columns(out_columns.data(), out_width, rows, &out.rgb[y * out_width * kPixel]);
+    from_columns(out_columns.data(), out_width, rows, column, &out.rgb[y * out_width * kPixel]);
   }
   return out;
 }

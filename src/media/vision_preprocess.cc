@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -77,7 +78,31 @@ float normalised(int value, PreprocessMode mode, float mean, float std) {
   return (static_cast<float>(value * 0.00392156862745098) - mean) / std;
 }
 
+// Generous: published models have edges of 2048 and at most 4 tiles along one.
+constexpr int kLongestEdge = 65536, kLargestTile = 4096, kMostTilesAlong = 64;
+
 }  // namespace
+
+Status validate(const VisionPreprocess& config, std::string_view where) {
+  auto range = [&](const char* name, int value, int most) {
+    return bad_input(std::string(where) + ": " + name + " is " + std::to_string(value) + ", 1 to " +
+                     std::to_string(most) + " is expected");
+  };
+  if (config.longest_edge < 1 || config.longest_edge > kLongestEdge)
+    return range("the longest edge of a picture", config.longest_edge, kLongestEdge);
+  if (config.tile < 1 || config.tile > kLargestTile)
+    return range("the edge of a tile", config.tile, kLargestTile);
+  const int along = (std::min(config.longest_edge, kLargestStage1) - 1) / config.tile + 1;
+  if (along > kMostTilesAlong)
+    return range("the number of tiles along an edge", along, kMostTilesAlong);
+  for (int c = 0; c < 3; ++c)
+    if (!std::isfinite(config.mean[c]) || !std::isfinite(config.std[c]) || config.std[c] == 0)
+      return bad_input(std::string(where) +
+                       ": mean and std of a picture's channels must be finite, " +
+                       "std not zero; found " + std::to_string(config.mean[c]) + " and " +
+                       std::to_string(config.std[c]));
+  return {};
+}
 
 TilePlan plan_tiles(int width, int height, const VisionPreprocess& config) {
   CHECK(width >= 1 && height >= 1 && config.longest_edge >= 1 && config.tile >= 1);

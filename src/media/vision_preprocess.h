@@ -2,9 +2,10 @@
 // resize, stage-2 resize to whole tiles, split, global view.
 #pragma once
 
-#include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "media/image.h"
 
 namespace hearth {
@@ -22,6 +23,10 @@ struct VisionPreprocess {
   float mean[3] = {0.5f, 0.5f, 0.5f};
   float std[3] = {0.5f, 0.5f, 0.5f};
 };
+
+/// Errors (`bad_input`, naming `where`): a file's numbers that no picture could be prepared with.
+/// Loaders call this once; the functions below take a valid config.
+Status validate(const VisionPreprocess& config, std::string_view where);
 
 /// Sizes first (cheap), pixels second: a prompt can be laid out before anything is resized.
 struct TilePlan {

@@ -39,14 +39,33 @@ class NoOps final : public Ops {
 
 }  // namespace
 
-Status validate(const ModelFiles& files) {
+namespace {
+
+Result<int> check_text(const ModelFiles& files) {
   NoOps ops;
-  Loader text_loader(ops, files.text);
-  HEARTH_TRY(auto text, load_text_model(text_loader));
-  if (!files.vision) return {};
-  Loader vision_loader(ops, *files.vision);
-  HEARTH_TRY(auto vision, load_vision_model(vision_loader, text->shape().hidden));
-  return {};
+  Loader loader(ops, files.text);
+  HEARTH_TRY(auto text, load_text_model(loader));
+  return text->shape().hidden;
+}
+
+}  // namespace
+
+Result<VisionShape> vision_shape(const ModelFiles& files) {
+  if (!files.vision) return bad_input(files.path + ": has no vision half");
+  HEARTH_TRY(const int hidden, check_text(files));
+  NoOps ops;
+  Loader loader(ops, *files.vision);
+  HEARTH_TRY(auto vision, load_vision_model(loader, hidden));
+  return vision->shape();
+}
+
+Status validate(const ModelFiles& files) {
+  if (!files.vision) {
+    auto text = check_text(files);
+    return text ? Status() : text.error();
+  }
+  auto vision = vision_shape(files);
+  return vision ? Status() : vision.error();
 }
 
 }  // namespace hearth

@@ -74,8 +74,7 @@ TEST(Pack, VectorsAreAlignedAndPanelsAsSmallAsTheFile) {
     const PanelLayout layout = panel_layout(type);
     for (int blocks = 1; blocks <= kGroupBlocks; ++blocks) {
       const GroupOffsets at(layout, blocks);
-      EXPECT_EQ(at.codes % 64, 0);
-      EXPECT_EQ(at.planes % 64, 0);
+      EXPECT_EQ(at.blocks % 64, 0);
       EXPECT_EQ(at.end % 64, 0);
     }
     for (std::int64_t k : {256, 576 / 256 * 256, 2048, 4096})

@@ -7,8 +7,8 @@
 #include <map>
 #include <random>
 
+#include "media/tokenizer_support.h"
 #include "media/unicode.h"
-#include "tests/media/tokenizer_support.h"
 
 namespace hearth {
 namespace {
@@ -64,20 +64,17 @@ double seconds_to_encode(const Tokenizer& tokenizer, const std::string& text, st
 }
 
 /// A quadratic step would take minutes for each of these.
-TEST(Bpe, OneMegabyteWordsTakeNoTime) {
-  std::vector<std::filesystem::path> paths = {
-      test::golden("text/a-f16.gguf"), test::golden("vocabs/ggml-vocab-smollm.gguf"),
-      test::golden("vocabs/ggml-vocab-llama-spm.gguf"), test::npm_vocabulary("gemma3"),
-      test::npm_vocabulary("gptoss")};
-  for (const auto& path : paths) {
+TEST(Bpe, VeryLongWordsTakeNoTime) {
+  for (const auto& path :
+       {test::golden("text/a-f16.gguf"), test::golden("vocabs/ggml-vocab-smollm.gguf"),
+        test::golden("vocabs/ggml-vocab-llama-spm.gguf"), test::npm_vocabulary("gemma3")}) {
     if (path.empty()) continue;
     auto tokenizer = test::load_tokenizer(path);
     ASSERT_TRUE(tokenizer) << tokenizer.error().message;
-    for (std::string unit :
-         {"a", " ", "ab", "1", "=", "\n", "é", "日本", "\U0001F600", "<", "\xFF"}) {
+    for (std::string unit : {"a", " ", "=", "\n", "é", "日本", "<", "\xFF"}) {
       std::string text;
-      while (text.size() < 1u << 20) text += unit;
-      EXPECT_LT(seconds_to_encode(*tokenizer, text, 3 * text.size() + 3), 20) << path << unit;
+      while (text.size() < 400'000) text += unit;
+      EXPECT_LT(seconds_to_encode(*tokenizer, text, 3 * text.size() + 3), 10) << path << unit;
     }
   }
 }

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "tests/media/tokenizer_support.h"
+#include "media/tokenizer_support.h"
 
 namespace hearth {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdio>
+#include <limits>
 
 #include "base/files.h"
 #include "base/hash.h"
@@ -207,6 +208,28 @@ TEST(VisionPreprocess, MaxTilesTakesTheLargestEdgeThatFits) {
   EXPECT_EQ(global_only.stage2_width, 512);
   config.no_upscale = true;
   EXPECT_EQ(with(4, 1100, 1100).stage1_width, 1024);
+}
+
+TEST(VisionPreprocess, NumbersFromFilesAreChecked) {
+  EXPECT_TRUE(validate({}, "f"));
+  EXPECT_TRUE(validate(preset(1536, 384), "f"));
+  for (auto [edge, tile] :
+       {std::pair{0, 512}, {-1, 512}, {70000, 512}, {2048, 0}, {2048, 5000}, {2048, 16}}) {
+    const Status status = validate(preset(edge, tile), "f");
+    ASSERT_FALSE(status) << edge << " " << tile;
+    EXPECT_TRUE(status.error().message.starts_with("f: the ")) << status.error().message;
+  }
+  VisionPreprocess config;
+  config.std[1] = 0;
+  EXPECT_FALSE(validate(config, "f"));
+  config.std[1] = 0.5f, config.mean[2] = std::numeric_limits<float>::infinity();
+  EXPECT_FALSE(validate(config, "f"));
+  // The extremes that it lets through are safe to plan with.
+  for (auto c : {preset(65536, 4096), preset(4095, 64), preset(1, 1), preset(64, 1)}) {
+    ASSERT_TRUE(validate(c, "f"));
+    for (auto [w, h] : {std::pair{1, 1}, {1000000, 1}, {1, 1000000}, {10000, 9999}})
+      EXPECT_LE(plan_tiles(w, h, c).tiles(), 65 * 65 + 1);
+  }
 }
 
 TEST(VisionPreprocess, TorchvisionModeKeepsSizesAndChangesPixels) {
