@@ -102,7 +102,7 @@ int run(const Options& options) {
   std::printf("type        m      n      k\n");
   for (const DTypeInfo& info : kDTypes) {
     if (!options.type.empty() && options.type != info.name) continue;
-    for (std::int64_t m : {1, 4, 16, 64, 256})
+    for (std::int64_t m : {1, 4, 16, 64, 256, 1024})
       for (std::int64_t k : {576, 2048}) {
         if ((options.m && options.m != m) || (options.k && options.k != k)) continue;
         const std::int64_t whole = (k + info.block_elems - 1) / info.block_elems;

@@ -26,15 +26,12 @@ namespace {
 
 constexpr int kSteps = 200000, kChains = 12;
 
-/// Keeps a value alive without storing it.
-template <class T>
-void keep(T& value) {
+/// The compiler must assume that the register changes here.
 #if defined(__x86_64__)
-  asm volatile("" : "+x"(value));
+#define HEARTH_TOUCH(value) asm volatile("" : "+v"(value))
 #else
-  asm volatile("" : "+w"(value));
+#define HEARTH_TOUCH(value) asm volatile("" : "+w"(value))
 #endif
-}
 
 double gops(double operations_a_step, void (*run)()) {
   return operations_a_step * kChains * kSteps / best_seconds(0.2, run) * 1e-9;
@@ -45,14 +42,14 @@ __attribute__((target("avx512f,avx512vnni"))) void int8_avx512() {
   __m512i sum[kChains] = {}, a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm512_dpbusd_epi32(s, a, b);
-      asm volatile("" : "+v"(s));
+      HEARTH_TOUCH(s);
     }
 }
 __attribute__((target("avx512f"))) void f32_avx512() {
   __m512 sum[kChains] = {}, a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm512_fmadd_ps(a, b, s);
-      asm volatile("" : "+v"(s));
+      HEARTH_TOUCH(s);
     }
 }
 /// Without VNNI a product takes two multiplies and an add.
@@ -60,17 +57,17 @@ __attribute__((target("avx2"))) void int8_avx2() {
   __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
   const __m256i ones = _mm256_set1_epi16(1);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
-      keep(a);  // or the first product would leave the loop
+      HEARTH_TOUCH(a);  // or the first product would leave the loop
       __m256i pairs = _mm256_maddubs_epi16(a, b);
       s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, ones));
-      keep(s);
+      HEARTH_TOUCH(s);
     }
 }
 __attribute__((target("avx2,fma"))) void f32_avx2() {
   __m256 sum[kChains] = {}, a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = _mm256_fmadd_ps(a, b, s);
-      keep(s);
+      HEARTH_TOUCH(s);
     }
 }
 __attribute__((target("avx2"))) std::int64_t read_all(const std::vector<std::int64_t>& memory) {
@@ -88,14 +85,14 @@ __attribute__((target("+dotprod"))) void int8_neon() {
   int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = vdotq_s32(s, a, b);
-      keep(s);
+      HEARTH_TOUCH(s);
     }
 }
 void f32_neon() {
   float32x4_t sum[kChains] = {}, a = vdupq_n_f32(0.5f), b = vdupq_n_f32(0.25f);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
       s = vfmaq_f32(s, a, b);
-      keep(s);
+      HEARTH_TOUCH(s);
     }
 }
 std::int64_t read_all(const std::vector<std::int64_t>& memory) {

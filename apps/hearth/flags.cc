@@ -14,8 +14,8 @@ namespace hearth::cli {
 namespace {
 
 struct Option {
-  std::string name;        // --max-tokens, or TEXT for a word
-  std::string short_name;  // -p, or ""
+  std::string name;             // --max-tokens, or TEXT for a word
+  std::string short_name = {};  // -p, or ""
   bool is_word = false, is_flag = false, required = false, many = false, has_twin = false;
   Reader reader;
   CLI::Option* parsed = nullptr;

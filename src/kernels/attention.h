@@ -372,7 +372,9 @@ void append_q8(int head_dim, const float* x, std::byte* page, const Slot& at) {
     const auto inverse = V::all(wide[0] > 0 ? 1.0f / wide[0] : 0.0f);
     for (int i = 0; i < 32; i += V::kLanes) {
       auto code = V::round(V::mul(V::load(values + i), inverse));
-      V::store(values + i, V::min(V::all(127.0f), V::max(V::all(-127.0f), code)));
+      // A NaN compares false: it too becomes a code.
+      code = V::select(V::less(V::all(-127.0f), code), code, V::all(-127.0f));
+      V::store(values + i, V::min(V::all(127.0f), code));
     }
     for (int i = 0; i < n; ++i)
       codes[at.first + (d + i) * at.step] = static_cast<std::int8_t>(values[i]);

@@ -150,14 +150,22 @@ void gemm_panels(const Panels& w, std::int64_t p, const Activations& a, float* o
   }
 }
 
+/// Activation rows go in slices that stay in a core's L2 while all panels pass.
+inline constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
+
 template <class V, DType kType>
-void gemm_type(const Panels& w, std::int64_t p0, std::int64_t p1, const Activations& a, float* out,
-               std::int64_t ldo) {
-  std::int64_t p = p0;
-  if (a.rows > 1)
-    for (; p + V::kPanels <= p1; p += V::kPanels)
-      gemm_panels<V, kType, V::kPanels>(w, p, a, out, ldo);
-  for (; p < p1; ++p) gemm_panels<V, kType, 1>(w, p, a, out, ldo);
+void gemm_type(const Panels& w, std::int64_t p0, std::int64_t p1, const Activations& all,
+               float* out, std::int64_t ldo) {
+  const auto tiles = static_cast<std::int64_t>(kSliceBytes / all.stride) / V::kTileRows;
+  const std::int64_t rows = (tiles > 0 ? tiles : 1) * V::kTileRows;
+  for (std::int64_t r = 0; r < all.rows; r += rows, out += rows * ldo) {
+    const Activations a = all.slice(r, all.rows - r < rows ? all.rows - r : rows);
+    std::int64_t p = p0;
+    if (a.rows > 1)
+      for (; p + V::kPanels <= p1; p += V::kPanels)
+        gemm_panels<V, kType, V::kPanels>(w, p, a, out, ldo);
+    for (; p < p1; ++p) gemm_panels<V, kType, 1>(w, p, a, out, ldo);
+  }
 }
 
 template <class V>

@@ -110,7 +110,8 @@ f16 quantise_q8_0(const float* x, int n, std::int8_t* codes) {
   float inverse = to_f32(scale) > 0 ? 1.0f / to_f32(scale) : 0.0f;
   for (int i = 0; i < n; ++i) {
     float code = std::nearbyint(x[i] * inverse);
-    codes[i] = static_cast<std::int8_t>(std::clamp(code, -127.0f, 127.0f));
+    if (!(code > -127)) code = -127;  // a NaN too
+    codes[i] = static_cast<std::int8_t>(std::min(code, 127.0f));
   }
   return scale;
 }

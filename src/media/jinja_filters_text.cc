@@ -7,6 +7,13 @@
 namespace hearth::jinja {
 namespace {
 
+/// A copy with another idea of whether it is safe.
+Result<const Text*> copy_as(Runtime& run, const Text& text, bool safe) {
+  TextBuilder out = run.builder();
+  out.add(text);
+  return run.finish(std::move(out), safe);
+}
+
 template <Case which>
 Result<Value> case_filter(Runtime& run, const Value& self, const Arguments&) {
   HEARTH_TRY(const Text* text, run.str(self));
@@ -54,6 +61,9 @@ Result<Value> replace(Runtime& run, const Value& self, const Arguments& argument
   HEARTH_TRY(const Text* with, run.str(*bound[1]));
   if (bound[2] && bound[2]->is(Kind::none)) bound[2] = nullptr;
   HEARTH_TRY(std::int64_t count, int_or(bound[2], -1, "a count"));
+  if (text->safe) {
+    HEARTH_TRY(text, copy_as(run, *text, false));
+  }
   return replace_text(run, *text, *old, *with, count);
 }
 
@@ -64,18 +74,19 @@ Result<Value> string(Runtime& run, const Value& self, const Arguments&) {
 
 Result<Value> escape(Runtime& run, const Value& self, const Arguments&) {
   HEARTH_TRY(const Text* text, run.str(self));
-  TextBuilder out = run.builder();
-  constexpr std::string_view kFrom = "&<>'\"";
-  constexpr std::string_view kTo[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-  std::size_t done = 0;
-  for (std::size_t at = text->bytes.find_first_of(kFrom); at != std::string::npos;
-       at = text->bytes.find_first_of(kFrom, done)) {
-    out.add(*text, done, at);
-    out.add(kTo[kFrom.find(text->bytes[at])], is_marked(*text, at, at + 1));
-    done = at + 1;
-  }
-  out.add(*text, done, text->bytes.size());
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.escaped(*text));
+  return Value(made);
+}
+
+Result<Value> forceescape(Runtime& run, const Value& self, const Arguments& arguments) {
+  HEARTH_TRY(const Text* text, run.str(self));
+  HEARTH_TRY(const Text* plain, copy_as(run, *text, false));
+  return escape(run, plain, arguments);
+}
+
+Result<Value> safe(Runtime& run, const Value& self, const Arguments&) {
+  HEARTH_TRY(const Text* text, run.str(self));
+  HEARTH_TRY(const Text* made, copy_as(run, *text, true));
   return Value(made);
 }
 
@@ -116,10 +127,10 @@ constexpr NamedBuiltin kFilters[] = {
     {"trim", trim},
     {"replace", replace},
     {"string", string},
-    {"safe", string},
+    {"safe", safe},
     {"escape", escape},
     {"e", escape},
-    {"forceescape", escape},
+    {"forceescape", forceescape},
     {"format", format},
     {"wordcount", wordcount},
 };
@@ -157,7 +168,7 @@ Result<Value> indent(Runtime& run, const Value& self, const Arguments& arguments
     at_first = false;
     out.add(*text, line.begin, line.end);
   }
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text->safe));
   return Value(made);
 }
 

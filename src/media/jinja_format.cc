@@ -218,7 +218,7 @@ class PercentFormatter {
     bool mapping = values_.is(Kind::dict) || (values_.is(Kind::list) && !values_.list->is_tuple());
     if (!mapping && !values_.is(Kind::undefined) && used_ < count())
       return bad_input("not all arguments were converted by the format");
-    HEARTH_TRY(const Text* made, run_.finish(std::move(out_)));
+    HEARTH_TRY(const Text* made, run_.finish(std::move(out_), format_.safe));
     return Value(made);
   }
 
@@ -322,7 +322,11 @@ class PercentFormatter {
       HEARTH_TRY_STATUS(run_.print_repr(value, made));
     }
     if (spec.align == 0) spec.align = '>';  // '0' says nothing about texts
-    HEARTH_TRY(const Text* text, run_.finish(std::move(made)));
+    bool safe = value.is(Kind::text) && value.text->safe && type == 's';
+    HEARTH_TRY(const Text* text, run_.finish(std::move(made), safe));
+    if (format_.safe) {
+      HEARTH_TRY(text, run_.escaped(*text));
+    }
     return format_text(*text, spec, out_);
   }
 
@@ -381,7 +385,8 @@ class BraceFormatter {
       if (text[at] == '}') return bad_input("a single '}' in a format");
       std::size_t end = field_end(text, at + 1);
       if (end == std::string::npos) return bad_input("a '{' in a format has no '}'");
-      HEARTH_TRY_STATUS(field(format, at + 1, end, depth, out));
+      HEARTH_TRY_STATUS(depth == 0 && format.safe ? escaped_field(format, at + 1, end, out)
+                                                  : field(format, at + 1, end, depth, out));
       done = end + 1;
     }
   }
@@ -393,6 +398,20 @@ class BraceFormatter {
       if (open == 0) return at;
     }
     return std::string_view::npos;
+  }
+
+  /// What goes into markup is escaped, unless the value alone is markup too.
+  Status escaped_field(const Text& format, std::size_t begin, std::size_t end, TextBuilder& out) {
+    std::int64_t next = next_;
+    std::string_view all = format.view().substr(begin, end - begin);
+    HEARTH_TRY(Value value, lookup(all.substr(0, all.find_first_of(":!"))));
+    if (value.is(Kind::text) && value.text->safe) return run_.print(value, out);
+    next_ = next;
+    TextBuilder made = run_.builder();
+    HEARTH_TRY_STATUS(field(format, begin, end, 0, made));
+    HEARTH_TRY(const Text* text, run_.finish(std::move(made)));
+    HEARTH_TRY(text, run_.escaped(*text));
+    return run_.print(text, out);
   }
 
   Status field(const Text& format, std::size_t begin, std::size_t end, int depth,
@@ -479,7 +498,7 @@ Result<Value> brace_format(Runtime& run, const Text& format, const Arguments& ar
   BraceFormatter formatter(run, arguments);
   TextBuilder out = run.builder();
   HEARTH_TRY_STATUS(formatter.expand(format, 0, out));
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), format.safe));
   return Value(made);
 }
 

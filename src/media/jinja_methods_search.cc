@@ -141,7 +141,7 @@ Result<Value> replace_text(Runtime& run, const Text& text, const Text& old, cons
     done = next;
   }
   out.add(text, done, text.bytes.size());
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text.safe));
   return Value(made);
 }
 
@@ -208,6 +208,10 @@ Result<Value> replace(Runtime& run, const Value& self, const Arguments& argument
   HEARTH_TRY(const Text* old, text_or(bound[0], nullptr, "replaced"));
   HEARTH_TRY(const Text* with, text_or(bound[1], nullptr, "a replacement"));
   HEARTH_TRY(std::int64_t count, int_or(bound[2], -1, "a count"));
+  if (self.text->safe) {
+    HEARTH_TRY(old, run.escaped(*old));
+    HEARTH_TRY(with, run.escaped(*with));
+  }
   return replace_text(run, *self.text, *old, *with, count);
 }
 
@@ -307,9 +311,13 @@ Result<Value> join(Runtime& run, const Value& self, const Arguments& arguments) 
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (!items[i].is(Kind::text)) return type_error(items[i], "cannot be joined: not a text");
     if (i > 0) HEARTH_TRY_STATUS(run.print(self, out));
-    HEARTH_TRY_STATUS(run.print(items[i], out));
+    const Text* item = items[i].text;
+    if (self.text->safe) {
+      HEARTH_TRY(item, run.escaped(*item));
+    }
+    HEARTH_TRY_STATUS(run.print(item, out));
   }
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), self.text->safe));
   return Value(made);
 }
 

@@ -24,7 +24,7 @@ Result<Value> map_chars(Runtime& run, const Text& text, Map map) {
     out.add(mapped, !text.marks.empty() && is_marked(text, at, at + c.length));
     at += c.length;
   }
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text.safe));
   return Value(made);
 }
 
@@ -77,7 +77,7 @@ Result<Value> pad_text(Runtime& run, const Text& text, std::size_t width, char a
   out.fill(fill ? *fill : blank, left);
   out.add(text);
   out.fill(fill ? *fill : blank, margin - left);
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text.safe));
   return Value(made);
 }
 
@@ -182,7 +182,7 @@ Result<Value> zfill(Runtime& run, const Value& self, const Arguments& arguments)
   out.add(text, 0, sign);
   out.fill("0", width > size ? width - size : 0);
   out.add(text, sign, text.bytes.size());
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text.safe));
   return Value(made);
 }
 
@@ -206,7 +206,7 @@ Result<Value> expandtabs(Runtime& run, const Value& self, const Arguments& argum
     }
     at = next;
   }
-  HEARTH_TRY(const Text* made, run.finish(std::move(out)));
+  HEARTH_TRY(const Text* made, run.finish(std::move(out), text.safe));
   return Value(made);
 }
 

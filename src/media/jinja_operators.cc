@@ -95,10 +95,16 @@ Result<Value> float_arithmetic(Op op, double a, double b) {
 /// text + text, list + list, tuple + tuple.
 Result<Value> concatenate(Runtime& run, const Value& a, const Value& b) {
   if (a.is(Kind::text) && b.is(Kind::text)) {
+    const Text *left = a.text, *right = b.text;
+    bool safe = left->safe || right->safe;
+    if (safe) {
+      HEARTH_TRY(left, run.escaped(*left));
+      HEARTH_TRY(right, run.escaped(*right));
+    }
     TextBuilder out = run.builder();
-    out.add(*a.text);
-    out.add(*b.text);
-    HEARTH_TRY(const Text* both, run.finish(std::move(out)));
+    out.add(*left);
+    out.add(*right);
+    HEARTH_TRY(const Text* both, run.finish(std::move(out), safe));
     return Value(both);
   }
   bool lists = a.is(Kind::list) && b.is(Kind::list) && a.list->is_tuple() == b.list->is_tuple() &&
@@ -116,7 +122,7 @@ Result<Value> repeat(Runtime& run, const Value& what, std::int64_t times) {
   if (what.is(Kind::text)) {
     TextBuilder out = run.builder();
     if (!what.text->bytes.empty()) out.fill(*what.text, count);
-    HEARTH_TRY(const Text* all, run.finish(std::move(out)));
+    HEARTH_TRY(const Text* all, run.finish(std::move(out), what.text->safe));
     return Value(all);
   }
   const std::vector<Value>& items = what.list->items;

@@ -40,7 +40,7 @@ bool is_callable(const Value& v) {
   return v.is(Kind::callable) || v.is(Kind::undefined) || v.is(Kind::loop) ||
          (v.is(Kind::cycler) && v.cycler->joiner);
 }
-bool is_escaped(const Value&) { return false; }
+bool is_escaped(const Value& v) { return v.is(Kind::text) && v.text->safe; }
 
 /// Has at least one letter with case, and all of them the wanted one.
 template <bool (*wanted)(char32_t)>

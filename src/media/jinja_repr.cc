@@ -84,10 +84,12 @@ void add_escaped(const Text& text, TextBuilder& out, Escape escape) {
 void add_repr(const Text& text, TextBuilder& out) {
   bool single = text.bytes.find('\'') != std::string::npos;
   char quote = single && text.bytes.find('"') == std::string::npos ? '"' : '\'';
+  if (text.safe) out.add("Markup(");
   out.add(quote);
   add_escaped(text, out,
               [&](unicode::Decoded c, unsigned char byte) { return repr_escape(c, byte, quote); });
   out.add(quote);
+  if (text.safe) out.add(')');
 }
 
 void add_json(const Text& text, bool ascii, TextBuilder& out) {

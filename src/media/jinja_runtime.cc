@@ -29,11 +29,12 @@ Status Runtime::spend(std::size_t steps) {
 
 // ---- making values ----
 
-Result<const Text*> Runtime::finish(TextBuilder&& builder) {
+Result<const Text*> Runtime::finish(TextBuilder&& builder, bool safe) {
   if (builder.overflowed())
     return bad_input("the template makes a text of more than " +
                      std::to_string(budget_.output_bytes) + " bytes");
   Text text = std::move(builder).take();
+  text.safe = safe;
   HEARTH_TRY_STATUS(spend(text.bytes.size() / kBytesPerStep + text.marks.size() + 1));
   return &texts_.emplace_back(std::move(text));
 }
@@ -49,8 +50,24 @@ Result<Value> Runtime::slice(const Text& text, std::size_t begin, std::size_t en
   if (begin == 0 && end == text.bytes.size()) return Value(&text);
   TextBuilder out = builder();
   out.add(text, begin, end);
-  HEARTH_TRY(const Text* made, finish(std::move(out)));
+  HEARTH_TRY(const Text* made, finish(std::move(out), text.safe));
   return Value(made);
+}
+
+Result<const Text*> Runtime::escaped(const Text& text) {
+  if (text.safe) return &text;
+  constexpr std::string_view kFrom = "&<>'\"";
+  constexpr std::string_view kTo[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+  TextBuilder out = builder();
+  std::size_t done = 0;
+  for (std::size_t at = text.bytes.find_first_of(kFrom); at != std::string::npos;
+       at = text.bytes.find_first_of(kFrom, done)) {
+    out.add(text, done, at);
+    out.add(kTo[kFrom.find(text.bytes[at])], is_marked(text, at, at + 1));
+    done = at + 1;
+  }
+  out.add(text, done, text.bytes.size());
+  return finish(std::move(out), true);
 }
 
 Result<Value> Runtime::list(std::vector<Value> items, List::Type type) {
@@ -287,7 +304,7 @@ Result<Value> Runtime::slice(const Value& object, const Value* start, const Valu
   if (in_a_row) return slice(text, offsets[picked.front()], offsets[picked.back() + 1]);
   TextBuilder out = builder();
   for (std::size_t i : picked) out.add(text, offsets[i], offsets[i + 1]);
-  HEARTH_TRY(const Text* made, finish(std::move(out)));
+  HEARTH_TRY(const Text* made, finish(std::move(out), text.safe));
   return Value(made);
 }
 

@@ -36,7 +36,7 @@ class Runtime {
   TextBuilder builder() const { return TextBuilder(budget_.output_bytes); }
 
   // ---- making values; errors: over the budget ----
-  Result<const Text*> finish(TextBuilder&& builder);
+  Result<const Text*> finish(TextBuilder&& builder, bool safe = false);
   Result<Value> text(std::string_view bytes, bool marked = false);
   /// Bytes [begin, end) of `text`, with their marks.
   Result<Value> slice(const Text& text, std::size_t begin, std::size_t end);
@@ -58,6 +58,8 @@ class Runtime {
   /// Appends str(value). Errors: nested too deep, over the budget.
   Status print(const Value& value, TextBuilder& out);
   Status print_repr(const Value& value, TextBuilder& out, int depth = 0);
+  /// The text HTML-escaped, unless it is safe already; the result is.
+  Result<const Text*> escaped(const Text& text);
   /// str(value); a text is returned as it is.
   Result<const Text*> str(const Value& value);
   Result<bool> equal(const Value& a, const Value& b, int depth = 0);

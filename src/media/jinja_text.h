@@ -14,6 +14,8 @@ namespace hearth::jinja {
 struct Text {
   std::string bytes;
   std::vector<ByteRange> marks;
+  /// Markup: what is added to it is HTML-escaped (`|safe` and `|escape` make such texts).
+  bool safe = false;
 
   std::string_view view() const { return bytes; }
 };

@@ -125,10 +125,14 @@ class TokenizerExport {
   }
 
   void write_special_ids() {
+    const auto around = tokenizer_.encode("", {.add_special = true});
+    // Without tokenizer_config.json the post-processor alone knows what a text begins with.
+    auto bos = tokenizer_.bos();
+    if (!bos && !around.empty() && around.front() != tokenizer_.eos()) bos = around.front();
     const struct {
       const char* key;
       std::optional<TokenId> id;
-    } named[] = {{"bos", tokenizer_.bos()},
+    } named[] = {{"bos", bos},
                  {"eos", tokenizer_.eos()},
                  {"unknown", tokenizer_.unk()},
                  {"padding", tokenizer_.pad()}};
@@ -136,11 +140,10 @@ class TokenizerExport {
       if (row.id && static_cast<std::size_t>(*row.id) < tokens_.size())
         out_.u32("tokenizer.ggml." + std::string(row.key) + "_token_id",
                  static_cast<std::uint32_t>(*row.id));
-    const auto around = tokenizer_.encode("", {.add_special = true});
     auto adds = [&](std::optional<TokenId> id) {
       return id && std::find(around.begin(), around.end(), *id) != around.end();
     };
-    out_.boolean("tokenizer.ggml.add_bos_token", adds(tokenizer_.bos()));
+    out_.boolean("tokenizer.ggml.add_bos_token", adds(bos));
     out_.boolean("tokenizer.ggml.add_eos_token", adds(tokenizer_.eos()));
   }
 

@@ -108,6 +108,19 @@ TEST(GemmQuant, RowsDoNotSeeEachOther) {
   }
 }
 
+/// Rows so long that only a few stay in a cache: the kernel may slice them, unseen.
+TEST(GemmQuant, LongRowsGiveTheReferencesBits) {
+  const std::int64_t n = 33, k = 8192, m = 70;
+  const QuantisedRows a(Random(8).values(static_cast<std::size_t>(m * k)), k);
+  FOR_EACH_ISA(table) {
+    for (DType type : {DType::q8_0, DType::q4_1, DType::q6_k}) {
+      SCOPED_TRACE(describe(type, n, k, m));
+      const PackedWeight w(FileWeight(type, n, k, 13));
+      ASSERT_TRUE(same_bits(product(reference_kernels(), *w, a), product(table, *w, a)));
+    }
+  }
+}
+
 TEST(GemmQuant, WritesOnlyTheOutputsOfItsPanels) {
   FOR_EACH_ISA(table) {
     const std::int64_t n = 45, k = 64, m = 2, ldo = 50;

@@ -95,6 +95,7 @@ TEST(Unicode, Nfc) {
   EXPECT_EQ(unicode::nfc("\u0958"), "\u0915\u093C") << "excluded from composition";
   EXPECT_EQ(unicode::nfc("\uFB01 \u2460"), "\uFB01 \u2460") << "compatibility forms stay";
   EXPECT_EQ(unicode::nfc("\u1E9B\u0323"), "\u1E9B\u0323");
+  EXPECT_EQ(unicode::nfc("a\u0301\u0323"), "\u1EA1\u0301") << "marks in canonical order first";
   EXPECT_EQ(unicode::nfc(""), "");
 }
 

@@ -107,6 +107,38 @@ TEST(TokenizerGguf, SentencePiece) {
   EXPECT_EQ(tokenizer->decode(Ids{9}), " ab");
 }
 
+/// Where every merge has its own score, SentencePiece's rule (best score first) is BPE's (first
+/// merge first): then the ids are those of Hugging Face's library for the same vocabulary.
+TEST(TokenizerGguf, SentencePieceAsTheSameMerges) {
+  const auto cases =
+      test::read_json(std::filesystem::path(HEARTH_TEST_DATA) / "media" / "tokenizer_cases.json");
+  auto llama2 = std::find_if(cases.begin(), cases.end(),
+                             [](const auto& one) { return one["name"] == "llama 2"; });
+  ASSERT_NE(llama2, cases.end());
+  const auto& model = (*llama2)["tokenizer"]["model"];
+  Spec spec = sentence_piece();
+  spec.tokens.clear(), spec.types.clear(), spec.scores->clear();
+  for (const auto& [text, id] : model["vocab"].items()) {
+    const bool byte = text.starts_with("<0x");
+    spec.types.push_back(id == 0 ? kUnknown : id <= 2 ? kControl : byte ? kByte : kNormal);
+    spec.tokens.push_back(text);
+    spec.scores->push_back(-1000);
+  }
+  float score = 0;
+  for (const auto& merge : model["merges"]) {
+    const std::string joined = merge[0].get<std::string>() + merge[1].get<std::string>();
+    (*spec.scores)[model["vocab"][joined].get<int>()] = --score;
+  }
+  auto tokenizer = load(spec);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  for (const auto& row : (*llama2)["rows"]) {
+    const std::string text = row["text"];
+    EXPECT_EQ(tokenizer->encode(text, {}), row["ids"].get<Ids>()) << text;
+    EXPECT_EQ(tokenizer->encode(text, {.add_special = true}), row["special"].get<Ids>()) << text;
+    EXPECT_EQ(tokenizer->decode(row["ids"].get<Ids>()), row["decoded"].get<std::string>());
+  }
+}
+
 TEST(TokenizerGguf, PretokenizersBringTheirHabits) {
   auto with = [](const char* pre) {
     return load(changed(Spec{}, [&](Spec& s) {
@@ -209,6 +241,12 @@ TEST(TokenizerGguf, AcceptsOddButLegalFiles) {
 /// Phi-3's files do not say that its control tokens take the spaces behind them along; its own
 /// tokenizer.json does.
 TEST(TokenizerGguf, Phi3StripsBehindControlTokens) {
+  auto small = load(changed(sentence_piece(), [](Spec& s) { s.architecture = "phi3"; }));
+  ASSERT_TRUE(small) << small.error().message;
+  EXPECT_EQ(small->encode("</s> \n ab<s> ab", {}), (Ids{2, 9, 1, 5, 9}));
+}
+
+TEST(TokenizerGguf, Phi3StripsBehindControlTokensOfTheRealVocabulary) {
   HEARTH_GOLDEN(path, "vocabs/ggml-vocab-phi-3.gguf");
   auto tokenizer = test::load_tokenizer(path);
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;

@@ -12,6 +12,7 @@
 #include "base/blocks.h"
 #include "base/files.h"
 #include "formats/json.h"
+#include "media/tokenizer_support.h"
 #include "models/hf_directory.h"
 #include "support/data.h"
 
@@ -100,11 +101,14 @@ void expect_tensors(const gguf::File& ours, const gguf::File& theirs) {
 
 // The goldens' weights are exact in all three types, so both directories give all three files.
 TEST_F(Export, TextFilesOfBothDirectoriesEqualTheGoldensByteForByte) {
-  for (const char* dir : {"hf/smolvlm-tiny-f32", "hf/smolvlm-tiny-bf16"}) {
-    HEARTH_GOLDEN(from, dir);
-    for (DType type : {DType::f32, DType::f16, DType::bf16}) {
+  for (const char* dir : {"hf/smolvlm-tiny-bf16", "hf/smolvlm-tiny-f32"}) {
+    const fs::path from = test::golden(dir);
+    if (from.empty() && dir != std::string("hf/smolvlm-tiny-bf16")) continue;
+    for (DType type : {DType::f16, DType::bf16, DType::f32}) {
       SCOPED_TRACE(std::string(dir) + " as " + name_of(type));
-      HEARTH_GOLDEN(golden, std::string("text/a-") + name_of(type) + ".gguf");
+      const fs::path golden = test::golden(std::string("text/a-") + name_of(type) + ".gguf");
+      if (golden.empty() && type == DType::f32) continue;  // too large for the repository
+      ASSERT_FALSE(golden.empty());
       auto written = run(from, "out.gguf", type);
       ASSERT_TRUE(written) << written.error().message;
       gguf::File ours = open(path("out.gguf")), theirs = open(golden);
@@ -115,7 +119,7 @@ TEST_F(Export, TextFilesOfBothDirectoriesEqualTheGoldensByteForByte) {
 }
 
 TEST_F(Export, VisionFileEqualsTheGoldenByteForByte) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   HEARTH_GOLDEN(golden, "vision/a-f16.gguf");
   auto written = run(from, "out.gguf", DType::f16);
   ASSERT_TRUE(written) << written.error().message;
@@ -126,19 +130,19 @@ TEST_F(Export, VisionFileEqualsTheGoldenByteForByte) {
 }
 
 TEST_F(Export, ItIsFoundAsOneModelAndKeepsWhatOnlyTheDirectoryKnew) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   ASSERT_TRUE(run(from, "out.gguf", DType::q8_0));
   auto files = open_model_files(path("out.gguf").string());
   ASSERT_TRUE(files) << files.error().message;
   ASSERT_TRUE(files->vision);
   EXPECT_EQ(*files->vision->bool_or("vision.preproc_split", false), true);
-  EXPECT_EQ(files->name, "smolvlm-tiny-f32");
+  EXPECT_EQ(files->name, "smolvlm-tiny-bf16");
   EXPECT_FALSE(files->chat_template.empty());
 }
 
 TEST_F(Export, EightBitFilesHoldGgmlsBlocksAndKeepVectorsWhole) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
-  HEARTH_GOLDEN(golden, "text/a-f32.gguf");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
+  HEARTH_GOLDEN(golden, "text/a-f16.gguf");  // the same values
   ASSERT_TRUE(run(from, "out.gguf", DType::q8_0));
   gguf::File ours = open(path("out.gguf")), exact = open(golden);
   for (const gguf::TensorInfo& t : exact.tensors()) {
@@ -150,7 +154,8 @@ TEST_F(Export, EightBitFilesHoldGgmlsBlocksAndKeepVectorsWhole) {
     }
     ASSERT_EQ(found->type, DType::q8_0) << t.name;
     // Spec §4.7: d = amax/127 as half, codes rounded away from zero.
-    const auto* values = reinterpret_cast<const float*>(t.data.data());
+    std::vector<float> values(t.elements());
+    dequantise_row(t.type, t.data.data(), values.data(), values.size());
     for (std::uint64_t block = 0; block < t.elements() / 32; ++block) {
       float amax = 0;
       for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(values[block * 32 + i]));
@@ -165,7 +170,7 @@ TEST_F(Export, EightBitFilesHoldGgmlsBlocksAndKeepVectorsWhole) {
 }
 
 TEST_F(Export, FourBitFilesKeepTheOutputMatrixAndTheTowerInEight) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   ASSERT_TRUE(run(from, "out.gguf", DType::q4_0));
   gguf::File text = open(path("out.gguf")), vision = open(path("mmproj-out.gguf"));
   EXPECT_EQ(text.find_tensor("output.weight")->type, DType::q8_0);
@@ -183,7 +188,7 @@ struct Family {
 };
 
 TEST_F(Export, EveryFamilyComesBackFromItsDirectoryByteForByte) {
-  HEARTH_GOLDEN(tokenizer, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(tokenizer, "hf/smolvlm-tiny-bf16");
   for (const Family& family :
        {Family{"text/c-llama3-f16.gguf", "llama"}, Family{"text/d-qwen2-f16.gguf", "qwen2"},
         Family{"text/e-qwen3-f16.gguf", "qwen3"},
@@ -202,7 +207,7 @@ TEST_F(Export, EveryFamilyComesBackFromItsDirectoryByteForByte) {
 }
 
 TEST_F(Export, RowsThatDoNotDivideIntoBlocksStayHalf) {
-  HEARTH_GOLDEN(tokenizer, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(tokenizer, "hf/smolvlm-tiny-bf16");
   const fs::path hf = path("hf");
   test::HfDirectory directory(hf, tokenizer);
   directory.odd_llama(/*hidden=*/40, /*ffn=*/64);
@@ -213,10 +218,52 @@ TEST_F(Export, RowsThatDoNotDivideIntoBlocksStayHalf) {
   EXPECT_EQ(ours.find_tensor("blk.0.ffn_down.weight")->type, DType::q8_0);
 }
 
+// ---- real tokenizers ----
+
+/// The tokenizer.json of an npm package, through GGUF and back.
+Result<Tokenizer> through_gguf(const fs::path& tokenizer_json, const fs::path& file) {
+  ModelFiles files;
+  HEARTH_TRY(files.tokenizer_json, read_file(tokenizer_json));
+  HEARTH_TRY(Tokenizer tokenizer, files.tokenizer());
+  gguf::Writer writer;
+  writer.string("general.architecture", "llama");
+  HEARTH_TRY_STATUS(export_tokenizer(files, tokenizer.vocab_size() + 3, writer));
+  HEARTH_TRY_STATUS(writer.write(file));
+  return Tokenizer::from_gguf(open(file));
+}
+
+TEST_F(Export, RealTokenizersCutAllTextsTheSameBehindGguf) {
+  HEARTH_GOLDEN(strings_file, "tokenize/strings.json");
+  const auto strings = test::read_json(strings_file);
+  int found = 0;
+  for (const std::string name : {"llama3_1", "qwen3", "gemma3", "gptoss"}) {
+    const fs::path vocabulary = test::npm_vocabulary(name);
+    const fs::path golden_file = test::golden("tokenize/" + name + ".json");
+    if (vocabulary.empty() || golden_file.empty()) continue;
+    ++found;
+    SCOPED_TRACE(name);
+    auto tokenizer = through_gguf(vocabulary, path(name + ".gguf"));
+    ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+    const auto golden = test::read_json(golden_file);
+    for (std::size_t i = 0; i < strings.size(); ++i) {
+      if (golden["ids"][i].is_null()) continue;
+      // GGUF has no word for Qwen's NFC; these three strings are not composed (REAL-VOCABULARIES).
+      if (name == "qwen3" && (i == 37 || i == 57 || i == 117)) continue;
+      const auto text = strings[i].at("text").get<std::string>();
+      EXPECT_EQ(tokenizer->encode(text, {}), golden["ids"][i].get<test::Ids>())
+          << i << ": " << text;
+    }
+    test::Ids empty =
+        tokenizer->encode("", {.parse_special = true, .add_special = true, .literal = {}});
+    EXPECT_EQ(empty, golden["add_special"]["prefix"].get<test::Ids>());
+  }
+  if (found == 0) GTEST_SKIP() << "no vocabularies (tests/vocabularies)";
+}
+
 // ---- what goes wrong ----
 
 TEST_F(Export, AFullDiskLeavesWhatWasThereBefore) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   std::ofstream(path("out.gguf")) << "an earlier model";
   // The text half fits below the limit, the vision half does not.
   rlimit before{};
@@ -238,7 +285,7 @@ TEST_F(Export, AFullDiskLeavesWhatWasThereBefore) {
 }
 
 TEST_F(Export, StoppingLeavesNothing) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   auto files = open_model_files(from.string());
   ASSERT_TRUE(files);
   auto stop_half_way = [](std::uint64_t done, std::uint64_t total) { return done < total / 2; };
@@ -249,7 +296,7 @@ TEST_F(Export, StoppingLeavesNothing) {
 }
 
 TEST_F(Export, ProgressEndsAtTheTotal) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   auto files = open_model_files(from.string());
   ASSERT_TRUE(files);
   std::uint64_t last = 0, all = 0;
@@ -263,7 +310,7 @@ TEST_F(Export, ProgressEndsAtTheTotal) {
 }
 
 TEST_F(Export, AMissingTensorIsNamedAndNothingIsWritten) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   auto files = open_model_files(from.string());
   ASSERT_TRUE(files);
   files->vision->tensors.erase("v.blk.2.attn_k.weight");
@@ -274,7 +321,7 @@ TEST_F(Export, AMissingTensorIsNamedAndNothingIsWritten) {
 }
 
 TEST_F(Export, AnUnknownPreTokenizerIsNamed) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   auto files = open_model_files(from.string());
   ASSERT_TRUE(files);
   Json root = *parse_json(files->tokenizer_json, "");
@@ -292,7 +339,7 @@ TEST_F(Export, AnUnknownPreTokenizerIsNamed) {
 }
 
 TEST_F(Export, AFolderThatIsNotThereIsAnError) {
-  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-f32");
+  HEARTH_GOLDEN(from, "hf/smolvlm-tiny-bf16");
   auto written = run(from, "nowhere/out.gguf", DType::q8_0);
   ASSERT_FALSE(written);
   EXPECT_NE(written.error().message.find("nowhere/out.gguf"), std::string::npos);

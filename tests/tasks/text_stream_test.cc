@@ -16,7 +16,7 @@ TEST(TextStream, EmitsWholeCharactersOnly) {
 TEST(TextStream, InvalidBytesPassThrough) {
   TextStream stream({});
   EXPECT_EQ(stream.push("\x80\x80\x80\x80"), "\x80\x80\x80\x80");
-  EXPECT_EQ(whole_utf8("\xff"), 1u);  // no character starts with it, so nothing is awaited
+  EXPECT_EQ(whole_utf8("\xff"), 1u);  // starts no character, so nothing is awaited
 }
 
 TEST(TextStream, FindsStopStringsAcrossPieces) {

@@ -39,7 +39,7 @@ function characters(changes = {}, model = {}, bytes = true) {
   const add = (text) => { if (!(text in vocab)) vocab[text] = Object.keys(vocab).length; };
   if (bytes) for (let b = 0; b < 256; ++b) add(`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
   for (const c of '▁abcdefghijklmnopqrstuvwxyz<>/.,é') add(c);
-  const merges = [['▁', 't'], ['h', 'e'], ['▁t', 'he'], ['▁', '▁'], ['i', 'n'], ['a', 'a'], ['aa', 'a'], ['s', '>'], ['▁', 'a'], ['.', '▁']];
+  const merges = [['▁', 't'], ['h', 'e'], ['▁t', 'he'], ['▁', '▁'], ['i', 'n'], ['a', 'a'], ['aa', 'aa'], ['s', '>'], ['▁', 'a'], ['.', '▁']];
   for (const [a, b] of merges) add(a + b);
   return {
     version: '1.0', truncation: null, padding: null,
