@@ -94,7 +94,7 @@ std::string red_square() {
   for (unsigned y = 0; y < kSide; ++y)
     for (unsigned x = 0; x < kSide; ++x) {
       const bool inside = x >= 18 && x < 46 && y >= 18 && y < 46;
-      put(inside ? 0x2828D2 : 0xFFFFFF, 3);
+      put(inside ? 0xD22828 : 0xFFFFFF, 3);  // lowest byte first: blue, green, red
     }
   return bmp;
 }

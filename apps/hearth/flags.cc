@@ -101,6 +101,12 @@ struct Registry : CLI::App {
       out.push_back(verb->get_name());
     return out;
   }
+  /// CLI11 would read the environment for verbs that parse with CLI11 itself, though another one
+  /// was asked for.
+  void forget_foreign_verbs() {
+    for (auto* verb : get_subcommands([](CLI::App*) { return true; }))
+      if (!verbs.contains(verb->get_name())) remove_subcommand(verb);
+  }
   bool knows(const std::string& word) const {
     const auto verb_names = names();
     return std::find(verb_names.begin(), verb_names.end(), word) != verb_names.end() ||
@@ -345,6 +351,7 @@ int Program::Impl::act(const std::string& name, const std::vector<std::string>& 
   std::vector<std::string> hidden =
       found->second->hide_values({arguments.begin() + 1, arguments.end()}, places);
   hidden.insert(hidden.begin(), name);
+  app.forget_foreign_verbs();
   if (parse(std::move(hidden)) != kOk) return context.exit_code;
   if (auto status = found->second->read(places); !status)
     return context.console.report(status.error());

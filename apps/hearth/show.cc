@@ -1,6 +1,8 @@
 // hearth show: facts about a model, without loading it.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "hearth/flags.h"
 #include "hearth/names.h"
 #include "hearth/report.h"
@@ -19,14 +21,29 @@ struct ShowOptions {
 class Table {
  public:
   void row(const std::string& name, const std::string& value) {
-    if (!value.empty()) text_ += fmt::format("{:<14}  {}\n", name, one_line(value));
+    if (!value.empty()) rows_.emplace_back(name, value);
   }
-  void heading(const std::string& name) { text_ += '\n' + name + '\n'; }
-  const std::string& text() const { return text_; }
+  std::string text() const {
+    std::size_t width = 0;
+    for (const auto& [name, value] : rows_) width = std::max(width, name.size());
+    std::string out;
+    for (const auto& [name, value] : rows_)
+      out += fmt::format("{:<{}}  {}\n", name, width, one_line(value));
+    return out;
+  }
 
  private:
-  std::string text_;
+  std::vector<std::pair<std::string, std::string>> rows_;
 };
+
+/// At most a few lines of a terminal, whole UTF-8 characters.
+std::string cut(const std::string& value) {
+  constexpr std::size_t kLongest = 200;
+  if (value.size() <= kLongest) return value;
+  std::size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) --end;
+  return value.substr(0, end) + "…";
+}
 
 std::string as_text(const ModelInfo& info) {
   const auto count = [](int number) { return with_commas(static_cast<std::uint64_t>(number)); };
@@ -54,10 +71,9 @@ std::string as_text(const ModelInfo& info) {
                             ? fmt::format("yes: tiles of {} px, {} tokens each, longest edge {} px",
                                           info.tile_pixels, info.tokens_per_tile, info.longest_edge)
                             : "no");
-  if (!info.metadata.empty()) table.heading("metadata");
-  for (const auto& [name, value] : info.metadata)
-    table.row(name, value.size() > 200 ? value.substr(0, 200) + "…" : value);
-  return table.text();
+  Table facts;
+  for (const auto& [name, value] : info.metadata) facts.row(name, cut(value));
+  return table.text() + (info.metadata.empty() ? "" : "\nmetadata\n" + facts.text());
 }
 
 int show(Context& context, const ShowOptions& options) {

@@ -475,7 +475,7 @@ std::optional<Pretokenizer> find_split_pattern(std::string_view regex) {
 void pretokenize(Pretokenizer kind, std::string_view text, std::vector<std::uint32_t>& ends) {
   ends.clear();
   if (text.empty()) return;
-  CHECK(text.size() < UINT32_MAX);
+  CHECK(text.size() < INT32_MAX);
   if (kind == Pretokenizer::none) {
     ends.push_back(static_cast<std::uint32_t>(text.size()));
     return;

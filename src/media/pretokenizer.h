@@ -43,7 +43,7 @@ std::string known_gguf_pretokenizers();
 std::optional<Pretokenizer> find_split_pattern(std::string_view regex);
 
 /// Replaces `ends` by the byte offsets at which the words of `text` end (ascending; the last is the
-/// text's size; none for an empty text). `text` must be valid UTF-8 of less than 4 GiB.
+/// text's size; none for an empty text). `text` must be valid UTF-8 of less than 2 GiB.
 void pretokenize(Pretokenizer kind, std::string_view text, std::vector<std::uint32_t>& ends);
 
 }  // namespace hearth

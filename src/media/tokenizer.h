@@ -36,7 +36,7 @@ class Tokenizer {
   struct Options {
     bool parse_special = true;  ///< control tokens written in the text become that token
     bool add_special = false;   ///< bos/eos as the model's file says
-    /// Ranges that users wrote: no control token is recognised that touches one of these.
+    /// Ranges that users wrote, in any order: no control token is recognised that touches one.
     std::span<const ByteRange> literal = {};
   };
   std::vector<TokenId> encode(std::string_view text, const Options& options) const;

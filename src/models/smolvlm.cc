@@ -98,6 +98,7 @@ Result<std::unique_ptr<VisionModel>> load_smolvlm_vision(Loader& loader, int tex
     shape.preprocess.mean[i] = static_cast<float>(mean[i]);
     shape.preprocess.std[i] = static_cast<float>(deviation[i]);
   }
+  HEARTH_TRY_STATUS(validate(shape.preprocess, c.where));
   return std::unique_ptr<VisionModel>(std::make_unique<SmolVlmVision>(
       std::move(tower), std::move(connector), static_cast<int>(scale), std::move(shape)));
 }

@@ -24,20 +24,20 @@ result() {
 }
 skip() { echo "skipped: $1"; }
 
-# run ARGS…: hearth without input; leaves $code, the files out and err.
-run() { "$hearth" "$@" </dev/null >out 2>err; code=$?; }
+# call ARGS…: hearth without input; leaves $code, the files out and err.
+call() { "$hearth" "$@" </dev/null >out 2>err; code=$?; }
 
 # good NAME ARGS…: exit 0 and nothing on stderr.
 good() {
   local name=$1; shift
-  run "$@"
+  call "$@"
   [ $code = 0 ] && [ ! -s err ]; result "$name" $?
 }
 
 # bad NAME PATTERN ARGS…: exit 2, one line on stderr that matches, nothing on stdout.
 bad() {
   local name=$1 pattern=$2; shift 2
-  run "$@"
+  call "$@"
   [ $code = 2 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -qE -- "$pattern" err
   result "$name" $?
 }
@@ -76,7 +76,7 @@ done
 [ -s one ] && cmp -s one two; result "the same sampled words on 1 and 2 threads" $?
 for isa in reference avx2 avx512 neon; do
   if HEARTH_ISA=$isa "$hearth" doctor --isa >/dev/null 2>&1; then
-    HEARTH_ISA=$isa run "$question" --image "$picture"
+    HEARTH_ISA=$isa call run "$question" --image "$picture"
     says "the same words with HEARTH_ISA=$isa" "$answer"
   else
     skip "ISA $isa, which this processor does not have"
@@ -88,7 +88,7 @@ good "a stop string" run "$question" --image "$picture" --stop "${answer:0:2}"
 says "cuts before it" ""
 good "--max-tokens 1 --json" run "$question" --image "$picture" --max-tokens 1 --json
 json 'len(j["token_ids"])==1 and j["stop_reason"]=="length"'; result "makes one token" $?
-run "$question" --image "$picture" --stats
+call run "$question" --image "$picture" --stats
 [ $code = 0 ] && [ "$(cat out)" = "$answer" ] && [ "$(wc -l <err)" = 2 ]
 result "--stats is two lines on stderr" $?
 grep -q 'context [0-9]' err; result "and tells the context" $?
@@ -138,12 +138,12 @@ good "--parse-special" run nano "<|im_end|>" --parse-special --max-tokens 1 --js
 result "makes it one control token" $?
 
 echo "== environment twins"
-HEARTH_MAX_TOKENS=1 HEARTH_JSON=1 run "$question" --image "$picture"
+HEARTH_MAX_TOKENS=1 HEARTH_JSON=1 call run "$question" --image "$picture"
 json 'len(j["token_ids"])==1'; result "HEARTH_MAX_TOKENS and HEARTH_JSON" $?
-HEARTH_MAX_TOKENS=1 run "$question" --image "$picture" --max-tokens 2 --json
+HEARTH_MAX_TOKENS=1 call run "Describe the picture." --image "$picture" --max-tokens 2 --json
 json 'len(j["token_ids"])==2'; result "a flag wins over its variable" $?
-HEARTH_IMAGE=$picture run "$question"; says "HEARTH_IMAGE" "$answer"
-HEARTH_JSON=1 run "$question" --image "$picture" --json=0; says "--json=0 over HEARTH_JSON=1" "$answer"
+HEARTH_IMAGE=$picture call run "$question"; says "HEARTH_IMAGE" "$answer"
+HEARTH_JSON=1 call run "$question" --image "$picture" --json=0; says "--json=0 over HEARTH_JSON=1" "$answer"
 HEARTH_THREADS=two bad "a wrong HEARTH_THREADS" 'HEARTH_THREADS: expected a whole number.*"two"' run "$question"
 HEARTH_JSON=maybe bad "a wrong HEARTH_JSON" 'HEARTH_JSON: expected 1 or 0' run "$question"
 HEARTH_ISA=mmx bad "a wrong HEARTH_ISA" 'mmx' run "$question"
@@ -193,7 +193,7 @@ result "pieces make the text" $?
 good "tokenize" tokenize nano "one two"
 [ -s out ]; result "prints a line a token" $?
 for text in "[1,2]" "++" "show" "--json" "" "a=b" "@3" "-"; do
-  run tokenize nano --json -- "$text"
+  call tokenize nano --json -- "$text"
   json "''.join(j['pieces'])=='''$text'''"; result "tokenize takes \"$text\" as it is" $?
 done
 good "tokenize a special token" tokenize nano "<|im_end|>" --json
@@ -229,9 +229,12 @@ kill -INT $pid; wait $pid; code=$?
 
 # In a terminal (script makes one): a chat that reads its lines from us.
 if command -v script >/dev/null; then
-  in_terminal() { # COMMANDS: a chat in a terminal of its own; its screen in the file out
-    printf "$1" | XDG_STATE_HOME=$work/state TERM=xterm \
-      timeout 60 script -qec "'$hearth' run" /dev/null >out 2>err
+  # in_terminal TEXT: a chat in a terminal of its own, TEXT typed once it is ready; its screen in
+  # the file out.
+  in_terminal() {
+    : >out
+    { for _ in $(seq 100); do grep -q leaves out && break; sleep 0.1; done; sleep 0.3; printf "$1"; } |
+      XDG_STATE_HOME=$work/state TERM=xterm timeout 60 script -qfec "'$hearth' run" out >/dev/null 2>err
     code=$?
   }
   in_terminal "/help\n/image $picture\n$question\n/hlep\n/image nope.png\n/clear\n/bye\n"

@@ -212,6 +212,20 @@ TEST(Softmax, SumsToOneInTheRightProportions) {
   }
 }
 
+/// Of two scores, one is 0: the weights' ratio is eˣ itself, to a few roundings for any x.
+TEST(Softmax, ExponentialsAreAccurate) {
+  FOR_EACH_ISA(table) {
+    for (int i = 0; i <= 8000; ++i) {
+      const float x = -0.01f * static_cast<float>(i);
+      const float scores[2] = {0, x};
+      float out[2];
+      table.softmax(scores, 2, out);
+      const double exact = std::exp(double{x});
+      ASSERT_LE(std::fabs(double{out[1]} / out[0] - exact), 5 * kEps * exact) << "x = " << x;
+    }
+  }
+}
+
 TEST(Rope, RotatesHalvesExactlyAsDefined) {
   FOR_EACH_ISA(table) {
     for (std::size_t half : {1, 2, 12, 15, 16, 17, 32, 36, 40, 48, 64, 128}) {

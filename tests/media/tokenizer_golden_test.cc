@@ -1,9 +1,11 @@
 // 200 strings through real vocabularies: ids from llama.cpp (GGUF files) and from Hugging Face's
 // own library (tokenizer.json).
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <map>
 
+#include "formats/gguf_writer.h"
 #include "media/tokenizer_support.h"
 
 namespace hearth {
@@ -100,6 +102,64 @@ TEST_P(TokenizerGolden, DecodesToTheSameText) {
   }
   const auto known = lost.find(golden.ids);
   EXPECT_EQ(different, known == lost.end() ? 0 : known->second);
+}
+
+/// Gemma 3 as GGUF files hold it: SentencePiece scores instead of merges, added tokens of spaces
+/// written with spaces and found before anything else.
+TEST(TokenizerGoldenGguf, Gemma3) {
+  HEARTH_GOLDEN(strings_path, "tokenize/strings.json");
+  HEARTH_GOLDEN(ids_path, "tokenize/gemma3.json");
+  const auto path = test::npm_vocabulary("gemma3");
+  if (path.empty()) GTEST_SKIP() << "npm:gemma3 is not here";
+  const PlainJson json = test::read_json(path), expected = test::read_json(ids_path);
+  const PlainJson& model = json["model"];
+
+  std::vector<std::string> tokens(model["vocab"].size() + 1);
+  std::vector<std::int32_t> types(tokens.size(), 1);
+  std::vector<float> scores(tokens.size(), -1e6f);
+  std::map<std::string, int> ids;
+  for (const auto& [text, id] : model["vocab"].items()) {
+    ids[text] = id;
+    tokens[id] = text;
+    if (text.size() == 6 && text.starts_with("<0x")) types[id] = 6;
+  }
+  for (const PlainJson& added : json["added_tokens"]) {
+    std::string text = added["content"];
+    for (std::size_t at; (at = text.find("▁")) != std::string::npos;) text.replace(at, 3, " ");
+    tokens[added["id"]] = text;
+    types[added["id"]] = added["special"] ? 3 : 4;
+  }
+  float rank = 0;
+  for (const PlainJson& merge : model["merges"]) {
+    float& score = scores[ids.at(merge[0].get<std::string>() + merge[1].get<std::string>())];
+    score = std::max(score, -(rank += 1));
+  }
+
+  gguf::Writer out;
+  out.string("general.architecture", "gemma3");
+  out.string("tokenizer.ggml.model", "llama");
+  out.string("tokenizer.ggml.pre", "default");
+  out.strings("tokenizer.ggml.tokens", tokens);
+  out.i32s("tokenizer.ggml.token_type", types);
+  out.f32s("tokenizer.ggml.scores", scores);
+  out.u32("tokenizer.ggml.bos_token_id", 2);
+  out.u32("tokenizer.ggml.eos_token_id", 1);
+  out.u32("tokenizer.ggml.unknown_token_id", 3);
+  out.boolean("tokenizer.ggml.add_space_prefix", false);
+  const auto file = std::filesystem::path(testing::TempDir()) /
+                    ("hearth_gemma3_" + std::to_string(getpid()) + ".gguf");
+  ASSERT_TRUE(out.write(file));
+  auto tokenizer = test::load_tokenizer(file);
+  std::filesystem::remove(file);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  const PlainJson strings = test::read_json(strings_path);
+  for (std::size_t i = 0; i < strings.size(); ++i)
+    if (!expected["ids"][i].is_null())
+      EXPECT_EQ(tokenizer->encode(bytes_of(strings[i]), {.add_special = true}), [&] {
+        Ids with = {2};
+        for (TokenId id : expected["ids"][i]) with.push_back(id);
+        return with;
+      }()) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(
