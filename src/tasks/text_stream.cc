@@ -9,7 +9,7 @@ std::size_t whole_utf8(std::string_view text) {
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     auto byte = static_cast<unsigned char>(text[text.size() - back]);
     if (byte < 0x80) break;
-    if (byte < 0xc0) continue;  // a continuation byte
+    if (byte < 0xc0) continue;              // a continuation byte
     if (byte < 0xc2 || byte > 0xf4) break;  // starts no character: nothing is awaited
     std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
     return length > back ? text.size() - back : text.size();
