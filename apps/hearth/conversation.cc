@@ -140,7 +140,7 @@ void Conversation::ask(const std::string& prompt) {
   pictures_.clear();
   const bool stopped = answer->stop_reason == "cancelled";
   if (stopped || !answer->text.ends_with('\n')) console_.line(stopped ? " (stopped)" : "");
-  if (options_.stats) console_.stats(timings_line(model_.load_ms(), *answer));
+  if (options_.stats) console_.stats(timings_line(*answer));
 }
 
 }  // namespace

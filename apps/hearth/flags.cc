@@ -366,6 +366,7 @@ Program::Program(Context& context)
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "hearth " + version());
   app.get_formatter()->column_width(36);
+  app.get_formatter()->label("SUBCOMMAND", "VERB");
   app.footer(
       "HEARTH_ISA=reference|avx2|avx512|neon chooses the kernels. Exit codes: 0 ok, 1 the run "
       "failed,\n2 bad input, 130 interrupted.\nTry: hearth run \"What shape is the red object?\" "
@@ -379,6 +380,8 @@ CLI::App& Program::app() { return impl_->app; }
 int Program::run(int argc, char** argv) {
   auto& console = impl_->context.console;
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  for (auto* verb : impl_->app.get_subcommands([](CLI::App*) { return true; }))
+    verb->group("Verbs");
   try {
     if (arguments.empty())
       return console.report(bad_input(

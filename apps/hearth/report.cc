@@ -54,20 +54,18 @@ std::string settings_line(const Engine& engine, const Model& model) {
                      engine.threads() == 1 ? "" : "s", engine.isa());
 }
 
-std::string timings_line(double load_ms, const Answer& answer) {
+std::string timings_line(const Answer& answer) {
+  const auto& usage = answer.usage;
   const auto& times = answer.timings;
-  std::string line = "loaded in " + human_time(load_ms);
-  if (answer.usage.image_tokens > 0)
-    line += fmt::format(" · picture {} ({} tokens)", human_time(times.image_ms),
-                        answer.usage.image_tokens);
-  line += fmt::format(" · prompt {} tokens in {}",
-                      with_commas(static_cast<std::uint64_t>(answer.usage.prompt_tokens)),
+  std::string line;
+  if (usage.image_tokens > 0)
+    line = fmt::format("picture {} ({} tokens) · ", human_time(times.image_ms), usage.image_tokens);
+  line += fmt::format("prompt {} tokens in {}",
+                      with_commas(static_cast<std::uint64_t>(usage.prompt_tokens)),
                       human_time(times.prompt_ms));
-  if (answer.usage.cached_tokens > 0)
-    line += fmt::format(" ({} remembered)", answer.usage.cached_tokens);
-  line +=
-      fmt::format(" · first word after {} · {} token{}", human_time(times.first_token_ms),
-                  answer.usage.completion_tokens, answer.usage.completion_tokens == 1 ? "" : "s");
+  if (usage.cached_tokens > 0) line += fmt::format(" ({} remembered)", usage.cached_tokens);
+  line += fmt::format(" · first word after {} · {} token{}", human_time(times.first_token_ms),
+                      usage.completion_tokens, usage.completion_tokens == 1 ? "" : "s");
   if (const double rate = decode_per_second(answer); rate > 0)
     line += fmt::format(" at {:.0f}/s", rate);
   return line + " · " + human_bytes(peak_rss_bytes());

@@ -13,8 +13,9 @@ namespace hearth::cli {
 
 /// "nano · 1.8 M parameters · q8_0 ×70 · context 2,048 · 2 threads, avx512"
 std::string settings_line(const Engine& engine, const Model& model);
-/// "loaded in 61 ms · picture 38 ms · first word after 105 ms · 12 tokens at 812/s · 31 MB"
-std::string timings_line(double load_ms, const Answer& answer);
+/// "picture 38 ms (16 tokens) · prompt 33 tokens in 12 ms · first word after 50 ms · 12 tokens at
+/// 812/s · 31 MB"
+std::string timings_line(const Answer& answer);
 
 /// The object of `hearth run --json`, one line.
 std::string answer_json(const Engine& engine, const Model& model, const RunOptions& options,

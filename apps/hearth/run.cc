@@ -47,7 +47,8 @@ int answer_once(Context& context, const Engine& engine, const Model& model,
     console.line(answer_json(engine, model, options, *answer));
   else if (!answer->text.ends_with('\n'))
     console.line("");
-  if (options.stats) console.stats(timings_line(model.load_ms(), *answer));
+  if (options.stats)
+    console.stats("loaded in " + human_time(model.load_ms()) + " · " + timings_line(*answer));
   return *answering.cancel() ? kInterrupted : kOk;
 }
 

@@ -1,8 +1,8 @@
 // gemm_float: panels of f32, f16 or bf16 weights times f32 rows.
 //
-// Rows of the input are copied block by block ([48 rows][256 of k], rows an odd number of cache
-// lines apart), so that a tile's rows never fight for one cache set; every pair of panels then
-// passes over the block while it is hot.
+// Blocks of 16 panels × 256 of K stay in the second cache while all rows pass over them, 48 at a
+// time. Those are copied first, rows an odd number of cache lines apart: rows of a tile that lie a
+// power of two apart would fight for one set of the first cache.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,9 @@
 namespace hearth::kernels {
 namespace {
 
+inline constexpr int kFewRows = 3;  ///< up to here weights are read once, so nothing is kept
 inline constexpr int kBlockRows = 48;
+inline constexpr int kBlockPanels = 16;
 inline constexpr int kBlockK = 256;
 inline constexpr int kBlockStep = kBlockK + 16;
 
@@ -75,23 +77,34 @@ void copy_block(const float* a, std::int64_t lda, int rows, std::int64_t k, floa
   }
 }
 
-/// Up to 48 rows: blocks of K outside, panels next, tiles of rows inside.
+/// Up to 48 rows times the panels [p0, p1) over k values of K from k0 on.
 template <class V, class T>
-void gemm_block(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::int64_t row,
-                int rows) {
+void gemm_block(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::int64_t row, int rows,
+                std::int64_t p0, std::int64_t p1, std::int64_t k0, std::int64_t k) {
   constexpr int kPanels = 2 * V::kLanes > kPanelRows ? 2 * V::kLanes / kPanelRows : 1;
   alignas(64) float block[kBlockRows * kBlockStep];
+  copy_block<V>(a + row * lda + k0, lda, rows, k, block);
   const int tiles = (rows + V::kGemmRows - 1) / V::kGemmRows;
-  for (std::int64_t k0 = 0; k0 < g.k; k0 += kBlockK) {
-    std::int64_t k = g.k - k0 < kBlockK ? g.k - k0 : kBlockK;
-    copy_block<V>(a + row * lda + k0, lda, rows, k, block);
-    for (std::int64_t p = g.p0; p < g.p1; p += kPanels) {
-      std::int64_t panels = g.p1 - p < kPanels ? g.p1 - p : kPanels;
-      // Tiles of almost equal height: 16 rows go as 8 + 8, not 12 + 4.
-      for (int i = 0; i < tiles; ++i) {
-        int r0 = rows * i / tiles, r1 = rows * (i + 1) / tiles;
-        gemm_tile<V>(g, r1 - r0, block + r0 * kBlockStep, kBlockStep, p, static_cast<int>(panels),
-                     k0, k, row + r0);
+  for (std::int64_t p = p0; p < p1; p += kPanels) {
+    const int panels = p1 - p < kPanels ? static_cast<int>(p1 - p) : kPanels;
+    // Tiles of almost equal height: 16 rows go as 8 + 8, not 12 + 4.
+    for (int i = 0; i < tiles; ++i) {
+      const int r0 = rows * i / tiles, r1 = rows * (i + 1) / tiles;
+      gemm_tile<V>(g, r1 - r0, block + r0 * kBlockStep, kBlockStep, p, panels, k0, k, row + r0);
+    }
+  }
+}
+
+/// Many rows: all of them pass over one block of weights before the next is touched.
+template <class V, class T>
+void gemm_many(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::int64_t m) {
+  for (std::int64_t p = g.p0; p < g.p1; p += kBlockPanels) {
+    const std::int64_t p1 = g.p1 - p < kBlockPanels ? g.p1 : p + kBlockPanels;
+    for (std::int64_t k0 = 0; k0 < g.k; k0 += kBlockK) {
+      const std::int64_t k = g.k - k0 < kBlockK ? g.k - k0 : kBlockK;
+      for (std::int64_t row = 0; row < m; row += kBlockRows) {
+        const int rows = m - row < kBlockRows ? static_cast<int>(m - row) : kBlockRows;
+        gemm_block<V>(g, a, lda, row, rows, p, p1, k0, k);
       }
     }
   }
@@ -100,17 +113,13 @@ void gemm_block(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::in
 template <class V, class T>
 void gemm_typed(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a, std::int64_t lda,
                 std::int64_t m, float* out, std::int64_t ldo) {
-  FloatGemm<T> g{reinterpret_cast<const T*>(w.data),
-                 static_cast<std::int64_t>(w.panel_bytes / sizeof(T)),
-                 w.n,
-                 w.k,
-                 p0,
-                 p1,
-                 out,
-                 ldo};
-  if (m <= 3) return gemm_few<V>(g, a, lda, static_cast<int>(m));
-  for (std::int64_t row = 0; row < m; row += kBlockRows)
-    gemm_block<V>(g, a, lda, row, static_cast<int>(m - row < kBlockRows ? m - row : kBlockRows));
+  FloatGemm<T> g;
+  g.w = reinterpret_cast<const T*>(w.data);
+  g.panel = static_cast<std::int64_t>(w.panel_bytes / sizeof(T));
+  g.n = w.n, g.k = w.k, g.p0 = p0, g.p1 = p1;
+  g.out = out, g.ldo = ldo;
+  if (m <= kFewRows) return gemm_few<V>(g, a, lda, static_cast<int>(m));
+  gemm_many<V>(g, a, lda, m);
 }
 
 template <class V>

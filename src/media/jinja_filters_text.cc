@@ -213,13 +213,13 @@ Result<Value> tojson(Runtime& run, const Value& self, const Arguments& arguments
   style.ascii = bool_or(bound[0], false);
   style.sort_keys = bool_or(bound[3], false);
   if (given(bound[1])) {
-    style.item_separator = ",";
+    style.item_separator.resize(1);  // no blank before a new line
     if (bound[1]->is(Kind::text)) {
       style.indent = bound[1]->text->bytes;
     } else {
       HEARTH_TRY(std::size_t width, count_or(bound[1], 0, "an indent"));
       if (width > run.budget().output_bytes) return bad_input("the indent of 'tojson' is too wide");
-      style.indent = std::string(width, ' ');
+      style.indent.emplace(width, ' ');
     }
   }
   if (given(bound[2])) {

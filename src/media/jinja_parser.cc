@@ -87,7 +87,7 @@ Result<Block> Parser::body_until(std::initializer_list<std::string_view> ends,
   skip_symbol(":");
   HEARTH_TRY_STATUS(expect_tag_end());
   Level level(*this);
-  if (level.too_deep()) return fail_at(opened, "tags are nested too deeply");
+  if (level.too_deep()) return fail_at(opened, "the template is nested too deeply here");
   Block block;
   while (current().type != TokenType::end) {
     if (current().type == TokenType::tag_begin && ahead().type == TokenType::name &&
@@ -302,7 +302,7 @@ Status Parser::loop_control(const Token& tag, Block& into) {
 
 Result<Target> Parser::single_target(bool namespaces) {
   Level level(*this);
-  if (level.too_deep()) return fail("targets are nested too deeply");
+  if (level.too_deep()) return fail("the template is nested too deeply here");
   if (skip_symbol("(")) {
     HEARTH_TRY(Target inner, target(namespaces));
     HEARTH_TRY_STATUS(expect_symbol(")"));

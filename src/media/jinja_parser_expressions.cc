@@ -84,7 +84,7 @@ Result<ExprPtr> Parser::tuple_or_expression(bool conditional, bool parentheses) 
 
 Result<ExprPtr> Parser::expression() {
   Level level(*this);
-  if (level.too_deep()) return fail("expressions are nested too deeply");
+  if (level.too_deep()) return fail("the template is nested too deeply here");
   std::uint32_t offset = current().offset;
   HEARTH_TRY(ExprPtr value, logic_or());
   if (!at_name("if")) return value;
@@ -220,7 +220,7 @@ Result<ExprPtr> Parser::unary(bool filters) {
   ExprPtr made;
   if (at_symbol("-") || at_symbol("+")) {
     Level level(*this);
-    if (level.too_deep()) return fail("expressions are nested too deeply");
+    if (level.too_deep()) return fail("the template is nested too deeply here");
     UnaryOp op = next().text == "-" ? UnaryOp::negate : UnaryOp::plus;
     HEARTH_TRY(ExprPtr operand, unary(false));
     made = make_expr(offset, Unary{op, std::move(operand)});

@@ -1,5 +1,6 @@
 // gemm_quant and quantise_q8a: the reference against double arithmetic on the file's values, every
 // ISA against the reference bit for bit, and rows that never see each other.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -118,6 +119,22 @@ TEST(GemmQuant, LongRowsGiveTheReferencesBits) {
       const PackedWeight w(FileWeight(type, n, k, 13));
       ASSERT_TRUE(same_bits(product(reference_kernels(), *w, a), product(table, *w, a)));
     }
+  }
+}
+
+/// q8_0 made from rows that end inside a block: both sides are padded with zeros.
+TEST(GemmQuant, RowsMayEndInsideABlock) {
+  const std::int64_t n = 20, k = 4304, padded = 4320, m = 3;
+  const PackedWeight w(FileWeight(DType::q8_0, n, padded, 14));
+  Panels cut = *w;
+  cut.k = k;
+  const std::vector<float> x = Random(15).values(static_cast<std::size_t>(m * k));
+  std::vector<float> with_zeros(static_cast<std::size_t>(m * padded), 0.0f);
+  for (std::int64_t r = 0; r < m; ++r)
+    std::copy_n(x.begin() + r * k, k, with_zeros.begin() + r * padded);
+  const QuantisedRows a(x, k), a_padded(with_zeros, padded);
+  FOR_EACH_ISA(table) {
+    EXPECT_TRUE(same_bits(product(table, cut, a), product(table, *w, a_padded)));
   }
 }
 
