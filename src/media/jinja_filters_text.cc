@@ -28,6 +28,7 @@ Result<Value> capitalize(Runtime& run, const Value& self, const Arguments&) {
 /// Jinja's own idea of words: a capital after white space, '-' or an opening bracket.
 Result<Value> title(Runtime& run, const Value& self, const Arguments&) {
   HEARTH_TRY(const Text* text, run.str(self));
+  HEARTH_TRY_STATUS(run.spend_chars(text->bytes.size()));
   TextBuilder out = run.builder();
   bool word_begins = true;
   for (std::size_t at = 0; at < text->bytes.size();) {

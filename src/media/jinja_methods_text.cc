@@ -12,6 +12,7 @@ constexpr char32_t kSigma = 0x3A3, kFinalSigma = 0x3C2;
 /// Maps every character by `map(code, out)`; what a marked character becomes is marked.
 template <class Map>
 Result<Value> map_chars(Runtime& run, const Text& text, Map map) {
+  HEARTH_TRY_STATUS(run.spend_chars(text.bytes.size()));
   TextBuilder out = run.builder();
   std::string mapped;
   for (std::size_t at = 0; at < text.bytes.size() && !out.overflowed();) {

@@ -130,6 +130,7 @@ struct JsonPrinter {
   /// A key of an object: JSON knows only texts.
   Status key(const Value& key) {
     if (key.is(Kind::text)) {
+      HEARTH_TRY_STATUS(run.spend_chars(key.text->bytes.size()));
       add_json(*key.text, style.ascii, out);
       return {};
     }
@@ -190,7 +191,7 @@ struct JsonPrinter {
       case Kind::huge:
         return out.add(plain_scalar(value)), Status();
       case Kind::text:
-        HEARTH_TRY_STATUS(run.spend_bytes(value.text->bytes.size()));
+        HEARTH_TRY_STATUS(run.spend_chars(value.text->bytes.size()));
         return add_json(*value.text, style.ascii, out), Status();
       case Kind::dict:
         return object(*value.dict, depth);
@@ -251,7 +252,7 @@ Status Runtime::print_repr(const Value& value, TextBuilder& out, int depth) {
     return {};
   };
   if (value.is(Kind::text)) {
-    HEARTH_TRY_STATUS(spend_bytes(value.text->bytes.size()));
+    HEARTH_TRY_STATUS(spend_chars(value.text->bytes.size()));
     add_repr(*value.text, out);
     return {};
   }

@@ -161,6 +161,7 @@ Result<std::vector<Value>> Runtime::iterate(const Value& value) {
       return items;
     case Kind::text: {
       const Text& text = *value.text;
+      HEARTH_TRY_STATUS(spend_chars(text.bytes.size()));
       for (std::size_t at = 0; at < text.bytes.size();) {
         std::size_t next = at + unicode::decode(text.bytes, at).length;
         HEARTH_TRY(Value letter, slice(text, at, next));

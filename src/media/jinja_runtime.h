@@ -30,6 +30,8 @@ class Runtime {
   // ---- the budget ----
   Status spend(std::size_t steps);
   Status spend_bytes(std::size_t bytes) { return spend(bytes / kBytesPerStep + 1); }
+  /// For work that takes much longer on every character than copying it.
+  Status spend_chars(std::size_t bytes) { return spend_bytes(8 * bytes); }
   /// For finding `key`: long texts are long to compare, other keys are found by looking at all.
   Status spend_lookup(const Dict& dict, const Value& key);
   const TemplateBudget& budget() const { return budget_; }

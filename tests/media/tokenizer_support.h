@@ -16,7 +16,7 @@
 
 namespace hearth::test {
 
-using PlainJson = nlohmann::ordered_json;
+using PlainJson = nlohmann::json;
 using Ids = std::vector<TokenId>;
 
 inline PlainJson read_json(const std::filesystem::path& path) {
