@@ -8,7 +8,6 @@ int main(int argc, char** argv) {
   Context context;
   catch_interrupts();
   Program program(context);
-  for (const auto add : kVerbs)
-    if (add) add(program.app(), context);
+  for (const auto add : kVerbs) add(program.app(), context);
   return program.run(argc, argv);
 }

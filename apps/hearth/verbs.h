@@ -9,10 +9,9 @@ void add_run(CLI::App& app, Context& context);
 void add_show(CLI::App& app, Context& context);
 void add_tokenize(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
-// Weak: a build without their files has no such verb.
-[[gnu::weak]] void add_convert(CLI::App& app, Context& context);
-[[gnu::weak]] void add_bench(CLI::App& app, Context& context);
-[[gnu::weak]] void add_debug(CLI::App& app, Context& context);
+void add_convert(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+void add_debug(CLI::App& app, Context& context);
 
 inline constexpr void (*kVerbs[])(CLI::App&, Context&) = {
     add_run, add_show, add_tokenize, add_doctor, add_convert, add_bench, add_debug};

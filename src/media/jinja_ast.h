@@ -72,7 +72,7 @@ struct Conditional {
 
 struct CallArguments {
   std::vector<ExprPtr> positional;
-  std::vector<std::pair<std::string, ExprPtr>> named;
+  std::vector<std::pair<OwnedText, ExprPtr>> named;
   ExprPtr more, more_named;  ///< *args, **kwargs
 };
 struct AttributeOf {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "formats/quote.h"
 #include "media/jinja_ast.h"
 #include "media/jinja_clock.h"
 
@@ -21,9 +22,9 @@ Status bind_arguments(std::string_view function, const Arguments& arguments,
                     std::to_string(arguments.positional.size()) + " were given");
   for (std::size_t i = 0; i < arguments.positional.size(); ++i) out[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    auto at = static_cast<std::size_t>(std::find(names, names + count, name) - names);
-    if (at == count) return complain("takes no argument named '" + std::string(name) + "'");
-    if (out[at]) return complain("was given '" + std::string(name) + "' twice");
+    auto at = static_cast<std::size_t>(std::find(names, names + count, name->view()) - names);
+    if (at == count) return complain("takes no argument named " + quote_name(name->view()));
+    if (out[at]) return complain("was given " + quote_name(name->view()) + " twice");
     out[at] = &value;
   }
   for (std::size_t i = 0; i < required; ++i)
@@ -100,8 +101,8 @@ Result<Dict> entries_of(Runtime& run, std::string_view function, const Arguments
     }
   }
   for (const auto& [name, value] : arguments.named) {
-    HEARTH_TRY_STATUS(run.spend_bytes(name.size()));
-    made.set(run.keep(name, false), value);
+    HEARTH_TRY_STATUS(run.spend_lookup(made, name));
+    made.set(name, value);
   }
   return made;
 }

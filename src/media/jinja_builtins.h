@@ -70,8 +70,8 @@ Result<std::size_t> count_or(const Value* value, std::size_t fallback, std::stri
 // ---- shared by filters, methods and operators ----
 /// json.dumps(value) as Hugging Face's tojson calls it.
 struct JsonStyle {
-  std::optional<std::string> indent;  ///< what one level is indented with
-  std::string item_separator = ", ", key_separator = ": ";
+  std::optional<Text> indent;  ///< what one level is indented with
+  Text item_separator = {", "}, key_separator = {": "};
   bool ascii = false, sort_keys = false;
 };
 Status print_json(Runtime& run, const Value& value, const JsonStyle& style, TextBuilder& out);

@@ -1,4 +1,5 @@
 // Evaluation of expressions.
+#include "formats/quote.h"
 #include "media/jinja_builtins.h"
 #include "media/jinja_interpreter.h"
 
@@ -173,7 +174,7 @@ Result<Value> Interpreter::apply_slice(const Slice& slice, const Value& value, S
 Result<Value> Interpreter::apply_filter(const FilterCall& filter, const Value& value,
                                         Scope& scope) {
   std::uint32_t here = offset_;
-  if (!filter.builtin) return bad_input("there is no filter named '" + filter.name + "'");
+  if (!filter.builtin) return bad_input("there is no filter named " + quote_name(filter.name));
   HEARTH_TRY(Arguments arguments, eval_arguments(filter.arguments, scope));
   offset_ = here;
   return filter.builtin(*this, value, arguments);
@@ -181,7 +182,7 @@ Result<Value> Interpreter::apply_filter(const FilterCall& filter, const Value& v
 
 Result<Value> Interpreter::apply_test(const TestCall& test, const Value& value, Scope& scope) {
   std::uint32_t here = offset_;
-  if (!test.builtin) return bad_input("there is no test named '" + test.name + "'");
+  if (!test.builtin) return bad_input("there is no test named " + quote_name(test.name));
   HEARTH_TRY(Arguments arguments, eval_arguments(test.arguments, scope));
   offset_ = here;
   HEARTH_TRY(Value holds, test.builtin(*this, value, arguments));
@@ -196,7 +197,7 @@ Result<Arguments> Interpreter::eval_arguments(const CallArguments& nodes, Scope&
   }
   for (const auto& [name, node] : nodes.named) {
     HEARTH_TRY(Value value, eval(*node, scope));
-    made.named.emplace_back(name, value);
+    made.named.emplace_back(name.get(), value);
   }
   if (nodes.more) {
     HEARTH_TRY(Value value, eval(*nodes.more, scope));
@@ -209,7 +210,7 @@ Result<Arguments> Interpreter::eval_arguments(const CallArguments& nodes, Scope&
     HEARTH_TRY_STATUS(spend(value.dict->entries.size()));
     for (const auto& [key, element] : value.dict->entries) {
       if (!key.is(Kind::text)) return type_error(key, "cannot name an argument");
-      made.named.emplace_back(key.text->view(), element);
+      made.named.emplace_back(key.text, element);
     }
   }
   return made;

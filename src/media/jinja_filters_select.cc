@@ -1,4 +1,5 @@
 // Filters that apply a filter or test to every item, and `default` and `attr`.
+#include "formats/quote.h"
 #include "media/jinja_builtins.h"
 
 namespace hearth::jinja {
@@ -36,7 +37,7 @@ Result<Value> map(Runtime& run, const Value& self, const Arguments& arguments) {
   if (arguments.positional.empty()) return map_attribute(run, items, arguments);
   HEARTH_TRY(const Text* name, text_or(&arguments.positional[0], nullptr, "the name of a filter"));
   Builtin filter = find_filter(name->view());
-  if (!filter) return bad_input("there is no filter named '" + name->bytes + "'");
+  if (!filter) return bad_input("there is no filter named " + quote_name(name->view()));
   Arguments rest = rest_of(arguments, 1);
   std::vector<Value> mapped;
   for (const Value& item : items) {
@@ -59,7 +60,7 @@ Result<Value> choose(Runtime& run, const Value& self, const Arguments& arguments
     HEARTH_TRY(const Text* name,
                text_or(&arguments.positional[kTestAt], nullptr, "the name of a test"));
     test = find_test(name->view());
-    if (!test) return bad_input("there is no test named '" + name->bytes + "'");
+    if (!test) return bad_input("there is no test named " + quote_name(name->view()));
   }
   Arguments rest = rest_of(arguments, kTestAt + 1);
   std::vector<Value> chosen;

@@ -97,7 +97,7 @@ Result<Value> format(Runtime& run, const Value& self, const Arguments& arguments
     if (!arguments.positional.empty())
       return bad_input("'format' takes positional or named arguments, not both");
     Dict named;
-    for (const auto& [name, value] : arguments.named) named.set(run.keep(name, false), value);
+    for (const auto& [name, value] : arguments.named) named.set(name, value);
     return percent_format(run, *text, run.dict(std::move(named)));
   }
   HEARTH_TRY(Value values, run.list(arguments.positional, List::Type::tuple));
@@ -214,21 +214,21 @@ Result<Value> tojson(Runtime& run, const Value& self, const Arguments& arguments
   style.ascii = bool_or(bound[0], false);
   style.sort_keys = bool_or(bound[3], false);
   if (given(bound[1])) {
-    style.item_separator.resize(1);  // no blank before a new line
+    style.item_separator.bytes = ",";
     if (bound[1]->is(Kind::text)) {
-      style.indent = bound[1]->text->bytes;
+      style.indent = *bound[1]->text;
     } else {
       HEARTH_TRY(std::size_t width, count_or(bound[1], 0, "an indent"));
       if (width > run.budget().output_bytes) return bad_input("the indent of 'tojson' is too wide");
-      style.indent.emplace(width, ' ');
+      style.indent.emplace().bytes.assign(width, ' ');
     }
   }
   if (given(bound[2])) {
     HEARTH_TRY(auto separators, run.iterate(*bound[2]));
     if (separators.size() != 2 || !separators[0].is(Kind::text) || !separators[1].is(Kind::text))
       return bad_input("'tojson' needs two texts as separators");
-    style.item_separator = separators[0].text->bytes;
-    style.key_separator = separators[1].text->bytes;
+    style.item_separator = *separators[0].text;
+    style.key_separator = *separators[1].text;
   }
   TextBuilder out = run.builder();
   HEARTH_TRY_STATUS(print_json(run, self, style, out));

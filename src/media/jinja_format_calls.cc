@@ -126,7 +126,7 @@ class PercentFormatter {
         return bad_input("no character has this number");
       std::string letter;
       unicode::append_utf8(letter, static_cast<char32_t>(code));
-      made.add(letter);
+      made.add(letter, true);  // the number may be a user's
     } else if (type == 's' || type == 'c') {
       HEARTH_TRY_STATUS(run_.print(value, made));
     } else {
@@ -252,7 +252,14 @@ class BraceFormatter {
     HEARTH_TRY(Value raw, run_.slice(format, begin + at + 1, end));
     TextBuilder spec = run_.builder();
     HEARTH_TRY_STATUS(expand(*raw.text, depth + 1, spec));
-    return format_value(run_, value, std::move(spec).take().bytes, out);
+    Text how = std::move(spec).take();
+    if (how.marks.empty()) return format_value(run_, value, how.view(), out);
+    // A user's specification fills with a user's character.
+    TextBuilder padded = run_.builder();
+    HEARTH_TRY_STATUS(format_value(run_, value, how.view(), padded));
+    if (padded.overflowed()) return run_.finish(std::move(padded)).error();
+    out.add(std::move(padded).take().bytes, true);
+    return {};
   }
 
   /// `0.attribute[key]`
@@ -291,7 +298,7 @@ class BraceFormatter {
     }
     HEARTH_TRY_STATUS(run_.spend(arguments_.named.size()));
     for (const auto& [key, value] : arguments_.named)
-      if (key == name) return value;
+      if (key->view() == name) return value;
     return bad_input("the format names an argument that was not given");
   }
 

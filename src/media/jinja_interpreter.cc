@@ -1,6 +1,7 @@
 // Statements, scopes and macros; expressions are in jinja_expressions.cc.
 #include "media/jinja_interpreter.h"
 
+#include "formats/quote.h"
 #include "media/jinja_builtins.h"
 #include "media/jinja_lexer.h"
 
@@ -254,7 +255,7 @@ Status Interpreter::run_call_block(const CallBlock& node, Scope& scope, TextBuil
   }
   const auto& last = std::get<Call>(postfix.suffixes.back().what);
   HEARTH_TRY(Arguments arguments, eval_arguments(last.arguments, scope));
-  arguments.named.emplace_back("caller", closure(node.caller, scope));
+  arguments.named.emplace_back(keep("caller", false), closure(node.caller, scope));
   offset_ = postfix.suffixes.back().offset;
   HEARTH_TRY(Value value, call(callee, arguments));
   return Runtime::print(value, out);
@@ -320,11 +321,11 @@ Result<Value> Interpreter::call_loop(const Callable& callee, const Arguments& ar
 Result<Value> Interpreter::call_macro(const Callable& callee, const Arguments& arguments) {
   const Macro& macro = *callee.macro;
   auto complain = [&](const std::string& what) {
-    return bad_input("macro '" + macro.name + "' " + what);
+    return bad_input("macro " + quote_name(macro.name) + " " + what);
   };
   Scope& scope = new_scope(callee.scope);
   std::map<std::string_view, Value> named;
-  for (const auto& [name, value] : arguments.named) named[name] = value;
+  for (const auto& [name, value] : arguments.named) named[name->view()] = value;
   const auto& given = arguments.positional;
   for (std::size_t i = 0; i < macro.parameters.size(); ++i) {
     const Parameter& parameter = macro.parameters[i];
@@ -354,10 +355,10 @@ Result<Value> Interpreter::call_macro(const Callable& callee, const Arguments& a
   if (macro.uses_kwargs) {
     Dict rest;
     for (const auto& [name, value] : arguments.named)
-      if (named.count(name)) rest.set(keep(name, false), value);
+      if (named.count(name->view())) rest.set(name, value);
     scope.set(kKwargs, dict(std::move(rest)));
   } else if (!named.empty()) {
-    return complain("takes no argument named '" + std::string(named.begin()->first) + "'");
+    return complain("takes no argument named " + quote_name(named.begin()->first));
   }
   if (macro.uses_varargs) {
     std::vector<Value> rest;

@@ -474,10 +474,10 @@ Result<CallArguments> Parser::call_arguments() {
       if (made.more || made.more_named) return fail("only one * argument is allowed, before **");
       HEARTH_TRY(made.more, expression());
     } else if (current().type == TokenType::name && is(ahead(), TokenType::symbol, "=")) {
-      std::string name(next().text);
+      Text name{std::string(next().text), {}};
       next();
       HEARTH_TRY(ExprPtr value, expression());
-      made.named.emplace_back(std::move(name), std::move(value));
+      made.named.emplace_back(std::make_unique<const Text>(std::move(name)), std::move(value));
     } else {
       if (!made.named.empty() || made.more || made.more_named)
         return fail("a positional argument follows a named one");

@@ -142,7 +142,7 @@ struct For;
 /// Arguments of a call of a function, method, filter, test or macro.
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string_view, Value>> named;
+  std::vector<std::pair<const Text*, Value>> named;
 };
 
 /// A builtin: `self` is the object of a method or the left side of a filter.

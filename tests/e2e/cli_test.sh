@@ -170,6 +170,7 @@ bad "no prompt but a picture" 'no PROMPT' run --image "$picture"
 echo "== wrong files"
 touch smol-135m.gguf
 bad "a mistyped model" 'did you mean smol-135m.gguf' run smol-135.gguf "$question"
+bad "too large a context" . run synthetic:smollm2-1.7b:q8_0 "$question" --ctx 16777216
 bad "a mistyped nano" 'did you mean nano\?' run nanp "$question"
 bad "a single unknown word" 'neither a model nor a question' run hello
 bad "an empty model file" 'smol-135m.gguf' run smol-135m.gguf "$question"
@@ -221,6 +222,12 @@ exec 9<>never  # a pipe that stays open and silent
 "$hearth" run "$question" <never >out 2>err & pid=$!
 sleep 0.5; kill -INT $pid; wait $pid; code=$?
 [ $code = 130 ]; result "Ctrl-C while waiting is exit 130" $?
+exec 9>&-
+exec 9<>never
+"$hearth" run "$question" --image "$picture" <never >out 2>err & pid=$!
+for _ in $(seq 100); do [ -s err ] && break; sleep 0.1; done
+grep -q 'waiting for the text piped' err; result "says that it waits for piped text" $?
+kill -INT $pid; wait $pid
 exec 9>&-
 "$hearth" run synthetic:smollm2-135m:q8_0 "Tell me a story." --raw --max-tokens 2000 </dev/null >out 2>err & pid=$!
 for _ in $(seq 300); do [ -s out ] && break; sleep 0.1; done

@@ -117,12 +117,14 @@ TEST(TokenizerGguf, SentencePieceAsTheSameMerges) {
   ASSERT_NE(llama2, cases.end());
   const auto& model = (*llama2)["tokenizer"]["model"];
   Spec spec = sentence_piece();
-  spec.tokens.clear(), spec.types.clear(), spec.scores->clear();
+  const std::size_t n = model["vocab"].size();
+  spec.tokens.assign(n, "");
+  spec.types.assign(n, kNormal);
+  spec.scores->assign(n, -1000);
   for (const auto& [text, id] : model["vocab"].items()) {
-    const bool byte = text.starts_with("<0x");
-    spec.types.push_back(id == 0 ? kUnknown : id <= 2 ? kControl : byte ? kByte : kNormal);
-    spec.tokens.push_back(text);
-    spec.scores->push_back(-1000);
+    spec.tokens[id] = text;
+    if (id <= 2) spec.types[id] = id == 0 ? kUnknown : kControl;
+    if (text.starts_with("<0x")) spec.types[id] = kByte;
   }
   float score = 0;
   for (const auto& merge : model["merges"]) {
