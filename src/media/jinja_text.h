@@ -12,8 +12,8 @@ namespace hearth::jinja {
 
 /// `marks`: sorted, disjoint, non-empty, not touching. Comparisons look at `bytes` only.
 struct Text {
-  std::string bytes;
-  std::vector<ByteRange> marks;
+  std::string bytes = {};
+  std::vector<ByteRange> marks = {};
   /// Markup: what is added to it is HTML-escaped (`|safe` and `|escape` make such texts).
   bool safe = false;
 
