@@ -24,7 +24,7 @@ struct GenerateRequest {
   int max_tokens = 512;
   SamplerConfig sampling;
   std::vector<std::string> stop;
-  bool ignore_end = false;  ///< go on after an ending token (benchmarks)
+  bool ignore_end = false;                        ///< go on after an ending token (benchmarks)
   bool trim_start = false;                        ///< leave out white space before the first word
   std::function<bool(std::string_view)> on_text;  ///< false: stop
   std::function<void(int done, int total)> on_prompt;  ///< prompt rows read

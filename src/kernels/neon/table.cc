@@ -1,7 +1,7 @@
 // The one translation unit of this ISA: everything but the table has internal linkage.
+#include "kernels/isa_tables.h"
 #include "kernels/neon/float_kernels.h"
 #include "kernels/neon/int_kernels.h"
-#include "kernels/isa_tables.h"
 
 namespace hearth::kernels {
 namespace {
