@@ -1,4 +1,4 @@
-// Every half bit pattern, against the compiler's own _Float16.
+// Every half bit pattern, against the compiler's own binary16.
 #include "base/half.h"
 
 #include <gtest/gtest.h>
@@ -9,10 +9,17 @@
 namespace hearth {
 namespace {
 
+/// The compiler's own binary16, by the name that each target has for it.
+#ifdef __aarch64__
+using CompilerHalf = __fp16;
+#else
+using CompilerHalf = _Float16;
+#endif
+
 TEST(Half, EveryPatternWidensExactlyAndNarrowsBack) {
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     f16 h{static_cast<std::uint16_t>(bits)};
-    float expected = static_cast<float>(std::bit_cast<_Float16>(h.bits));
+    float expected = static_cast<float>(std::bit_cast<CompilerHalf>(h.bits));
     if (std::isnan(expected)) {
       EXPECT_TRUE(std::isnan(to_f32(h)));
       EXPECT_TRUE(std::isnan(to_f32(to_f16(expected))));
@@ -29,7 +36,7 @@ TEST(Half, NarrowingRoundsToNearestEven) {
     seed = seed * 1664525 + 1013904223;
     float x = std::bit_cast<float>((seed & 0x9fffffff) + 0x30000000);
     if (!std::isfinite(x)) continue;
-    ASSERT_EQ(to_f16(x).bits, std::bit_cast<std::uint16_t>(static_cast<_Float16>(x))) << x;
+    ASSERT_EQ(to_f16(x).bits, std::bit_cast<std::uint16_t>(static_cast<CompilerHalf>(x))) << x;
   }
 }
 
