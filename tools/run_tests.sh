@@ -5,8 +5,11 @@ set -u
 build=$1
 shift
 failed=0
+skipped=$(mktemp)
+trap 'rm -f "$skipped"' EXIT
 run() {
   ctest --test-dir "$build" --output-on-failure --no-tests=error "$@" || failed=1
+  grep -h '^skipped: ' "$build/Testing/Temporary/LastTest.log" >>"$skipped"
 }
 
 run
@@ -24,5 +27,5 @@ if [ -z "${HEARTH_ISA:-}" ]; then
 fi
 
 echo "== skipped tests"
-grep -h '^skipped: ' "$build/Testing/Temporary/LastTest.log" | sort | uniq -c || echo "   none"
+[ -s "$skipped" ] && sort "$skipped" | uniq -c || echo "   none"
 exit $failed

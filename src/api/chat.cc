@@ -185,6 +185,20 @@ double ms_since(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+/// A message laid out and its pictures read: what every turn begins with.
+struct ReadMessage {
+  std::vector<PromptPart> parts;
+  double image_ms = 0;
+};
+
+Result<ReadMessage> read_message(Model::Impl& model, const std::vector<Part>& message,
+                                 const AnswerOptions& options) {
+  auto start = std::chrono::steady_clock::now();
+  HEARTH_TRY(Laid laid, lay_out(message));
+  HEARTH_TRY(auto parts, read_pictures(model, std::move(laid), options));
+  return ReadMessage{std::move(parts), ms_since(start)};
+}
+
 }  // namespace
 
 Result<Chat> Chat::create(const Model& model, std::string system) {
@@ -212,15 +226,12 @@ Result<Answer> Chat::ask(const std::vector<Part>& message, const AnswerOptions& 
     Impl& chat = *impl_;
     std::lock_guard turn(chat.asking);
     std::lock_guard compute(chat.model->engine->computing);
-    auto start = std::chrono::steady_clock::now();
-    HEARTH_TRY(Laid laid, lay_out(message));
-    HEARTH_TRY(auto parts, read_pictures(*chat.model, std::move(laid), options));
-    double image_ms = ms_since(start);
+    HEARTH_TRY(ReadMessage read, read_message(*chat.model, message, options));
     std::vector<PromptMessage> messages = chat.messages;
-    messages.push_back({"user", std::move(parts)});
+    messages.push_back({"user", std::move(read.parts)});
     HEARTH_TRY(Prompt prompt, build_chat_prompt(context_of(*chat.model, options, true), messages));
     HEARTH_TRY(Answer out, answer(*chat.model, *chat.cache, prompt, options,
-                                  chat.model->chat_template.has_value(), image_ms));
+                                  chat.model->chat_template.has_value(), read.image_ms));
     messages.push_back({"assistant", {{out.text, nullptr}}});
     chat.messages = std::move(messages);
     return out;
@@ -233,12 +244,9 @@ Result<Answer> Chat::complete(const std::vector<Part>& message, const AnswerOpti
     Impl& chat = *impl_;
     std::lock_guard turn(chat.asking);
     std::lock_guard compute(chat.model->engine->computing);
-    auto start = std::chrono::steady_clock::now();
-    HEARTH_TRY(Laid laid, lay_out(message));
-    HEARTH_TRY(auto parts, read_pictures(*chat.model, std::move(laid), options));
-    double image_ms = ms_since(start);
-    HEARTH_TRY(Prompt prompt, build_raw_prompt(context_of(*chat.model, options, false), parts));
-    return answer(*chat.model, *chat.cache, prompt, options, false, image_ms);
+    HEARTH_TRY(ReadMessage read, read_message(*chat.model, message, options));
+    HEARTH_TRY(Prompt prompt, build_raw_prompt(context_of(*chat.model, options, false), read.parts));
+    return answer(*chat.model, *chat.cache, prompt, options, false, read.image_ms);
   });
 }
 

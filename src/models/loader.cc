@@ -32,30 +32,29 @@ const StoredTensor* Loader::require(const std::string& name, std::vector<std::ui
   return tensor;
 }
 
-Weight Loader::table(const std::string& name, std::int64_t n, std::int64_t k, Use use) {
+RawWeight Loader::matrix(const std::string& name, std::int64_t n, std::int64_t k) {
+  RawWeight raw;
   const StoredTensor* tensor =
       require(name, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(k)});
-  if (!tensor || !status_) return {};
-  RawWeight raw;
+  if (!tensor) return raw;
   raw.type = tensor->type;
   raw.n = n;
   raw.k = k;
   raw.data = tensor->data;
   raw.mapped = tensor->mapped;
+  return raw;
+}
+
+Weight Loader::table(const std::string& name, std::int64_t n, std::int64_t k, Use use) {
+  RawWeight raw = matrix(name, n, k);
+  if (!status_) return {};
   return ops_.prepare(raw, use);
 }
 
 Linear Loader::linear(const std::string& name, std::int64_t n, std::int64_t k,
                       std::vector<std::int32_t> row_order) {
-  const StoredTensor* tensor =
-      require(name + ".weight", {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(k)});
-  if (!tensor || !status_) return {};
-  RawWeight raw;
-  raw.type = tensor->type;
-  raw.n = n;
-  raw.k = k;
-  raw.data = tensor->data;
-  raw.mapped = tensor->mapped;
+  RawWeight raw = matrix(name + ".weight", n, k);
+  if (!status_) return {};
   raw.eight_bit = eight_bit_;
   Linear linear;
   if (has(name + ".bias")) {

@@ -85,6 +85,8 @@ class Loader {
 
  private:
   const StoredTensor* require(const std::string& name, std::vector<std::uint64_t> shape);
+  /// The [n, k] tensor `name` as the backend takes it; empty after an error, which status() has.
+  RawWeight matrix(const std::string& name, std::int64_t n, std::int64_t k);
   void fail(Error error) {
     if (status_) status_ = std::move(error);
   }
