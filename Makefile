@@ -7,7 +7,7 @@ CCACHE := $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_CXX_COMPILER_LAUNC
 CMAKE_FLAGS = -G Ninja $(CCACHE)
 ISAS = reference avx2 avx512
 
-.PHONY: all demo test setup setup-test build check sanitize fuzz neon format bench clean
+.PHONY: all demo test setup setup-test build check sanitize tsan neon format clean
 
 all: build
 
@@ -50,6 +50,13 @@ sanitize: setup-test
 	@cmake --build $(BUILD)-fuzz -j $(JOBS)
 	@tools/run_sanitized.sh $(BUILD)-fuzz
 
+# The layers that run threads, under ThreadSanitizer.
+tsan: setup-test
+	@echo "== building with ThreadSanitizer"
+	@cmake -S . -B $(BUILD)-tsan $(CMAKE_FLAGS) -DHEARTH_TSAN=ON >$(BUILD)-tsan.log 2>&1 || { cat $(BUILD)-tsan.log; exit 1; }
+	@cmake --build $(BUILD)-tsan -j $(JOBS) --target base_test tensor_test tasks_test api_test
+	@ctest --test-dir $(BUILD)-tsan --output-on-failure -R '^(base|tensor|tasks|api)$$'
+
 # 64-bit Arm kernels, cross compiled and run under qemu.
 neon: setup-test
 	@echo "== building the kernels for aarch64 and running their tests under qemu"
@@ -61,4 +68,4 @@ format:
 	@clang-format-16 -i $$(git ls-files '*.h' '*.cc')
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-fuzz $(BUILD)-neon $(BUILD)*.log
+	rm -rf $(BUILD) $(BUILD)-fuzz $(BUILD)-tsan $(BUILD)-neon $(BUILD)*.log
