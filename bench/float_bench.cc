@@ -8,7 +8,8 @@
 #include "base/arena.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
-#include "roofs.h"
+#include "kernels/roof.h"
+#include "timing.h"
 
 namespace hearth::bench {
 namespace {
@@ -27,7 +28,8 @@ struct Product {
   std::int64_t m, n, k;
 };
 
-void bench_product(const KernelTable& table, const Roofs& roofs, DType type, const Product& p) {
+void bench_product(const KernelTable& table, const kernels::Roof& roofs, DType type,
+                   const Product& p) {
   Panels w;
   w.type = type, w.n = p.n, w.k = p.k;
   w.panel_bytes = kernels::panel_bytes(type, p.k);
@@ -59,7 +61,7 @@ struct AttendCase {
 /// fit into the processor's.
 constexpr int kHeads = 3;
 
-void bench_attend(const KernelTable& table, const Roofs& roofs, const AttendCase& c) {
+void bench_attend(const KernelTable& table, const kernels::Roof& roofs, const AttendCase& c) {
   const int pages = (c.depth + 63) / 64, rows = c.queries * c.group;
   const std::size_t half = kernels::kv_half_page_bytes(c.type, c.head_dim);
   const auto halves = static_cast<std::size_t>(2 * pages);
@@ -138,7 +140,8 @@ constexpr AttendCase kAttends[] = {
 int run(const char* isa) {
   const KernelTable* table = kernels::find_kernels(isa);
   if (!table) return std::fprintf(stderr, "this machine has no kernels of that name\n"), 1;
-  const Roofs roofs = measure_roofs(table->isa);
+  ThreadPool one(1);
+  const kernels::Roof roofs = kernels::measure_roof(*table, one);
   std::printf("%s: f32 %.0f GFLOPS, memory read %.1f GB/s (one thread)\n", table->isa,
               roofs.f32_gflops, roofs.read_gbs);
   std::printf("type     m      n      k\n");

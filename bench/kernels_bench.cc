@@ -12,7 +12,8 @@
 #include "base/blocks.h"
 #include "kernels/kernels.h"
 #include "kernels/pack.h"
-#include "roofs.h"
+#include "kernels/roof.h"
+#include "timing.h"
 
 namespace hearth::bench {
 namespace {
@@ -79,7 +80,7 @@ double product_seconds(const KernelTable& table, const Weight& w, std::int64_t m
   });
 }
 
-void bench_product(const KernelTable& table, const Roofs& roofs, DType type, std::int64_t m,
+void bench_product(const KernelTable& table, const kernels::Roof& roofs, DType type, std::int64_t m,
                    std::int64_t n, std::int64_t k) {
   const Weight w(type, n, k);
   const double seconds = product_seconds(table, w, m);
@@ -96,7 +97,8 @@ void bench_product(const KernelTable& table, const Roofs& roofs, DType type, std
 int run(const Options& options) {
   const KernelTable* table = kernels::find_kernels(options.isa);
   if (!table) return std::fprintf(stderr, "this machine has no kernels of that name\n"), 1;
-  const Roofs roofs = measure_roofs(table->isa);
+  ThreadPool one(1);
+  const kernels::Roof roofs = kernels::measure_roof(*table, one);
   std::printf("%s: int8 %.0f GOPS, f32 %.0f GFLOPS, memory read %.1f GB/s (one thread)\n",
               table->isa, roofs.int8_gops, roofs.f32_gflops, roofs.read_gbs);
   std::printf("type        m      n      k\n");

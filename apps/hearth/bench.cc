@@ -18,7 +18,7 @@ struct BenchFlags {
   std::string synthetic, mmproj, precision = "auto", kv_type = "f16";
   BenchOptions counts;
   int threads = 0, context = 0;
-  bool json = false, force = false;
+  bool roof = false, json = false, force = false;
 };
 
 struct Spread {
@@ -41,6 +41,11 @@ std::vector<double> rates(const BenchResult& result) {
   return out;
 }
 
+/// Of the machine's roof, 0 … 1.
+double share_of(const BenchResult& result, const Roof& roof) {
+  return result.work.roof_ms(roof) / spread(result.ms).median;
+}
+
 int bench_model(Context& context, BenchFlags& flags) {
   Console& console = context.console;
   LoadOptions load;
@@ -60,11 +65,25 @@ int bench_model(Context& context, BenchFlags& flags) {
   if (!engine) return console.report(engine.error());
   auto model = Model::load(*engine, load);
   if (!model) return console.report(model.error());
+  std::optional<Roof> roof;
+  if (flags.roof) {
+    auto before = measure_roof(*engine);
+    if (!before) return console.report(before.error());
+    roof = *before;
+  }
   flags.counts.progress = console.progress_hook();
   auto results = bench(*model, flags.counts);
   console.clear_progress();
   if (!results) return console.report(results.error());
 
+  if (roof) {
+    // Once more: other work on the machine only ever hides a part of its roof.
+    auto after = measure_roof(*engine);
+    if (!after) return console.report(after.error());
+    roof = {std::max(roof->int8_gops, after->int8_gops),
+            std::max(roof->f32_gflops, after->f32_gflops),
+            std::max(roof->read_gbs, after->read_gbs)};
+  }
   const ModelInfo& info = model->info();
   if (flags.json) {
     nlohmann::ordered_json out = {{"model", info.name},
@@ -74,23 +93,35 @@ int bench_model(Context& context, BenchFlags& flags) {
                                   {"load_ms", model->load_ms()},
                                   {"peak_rss_bytes", peak_rss_bytes()},
                                   {"results", nlohmann::ordered_json::array()}};
-    for (const BenchResult& result : *results)
-      out["results"].push_back({{"test", result.test},
-                                {"n", result.n},
-                                {"tokens_per_second", as_json(spread(rates(result)))},
-                                {"ms", as_json(spread(result.ms))}});
+    if (roof)
+      out["roof"] = {{"int8_gops", roof->int8_gops},
+                     {"f32_gflops", roof->f32_gflops},
+                     {"read_gbs", roof->read_gbs}};
+    for (const BenchResult& result : *results) {
+      nlohmann::ordered_json row = {{"test", result.test},
+                                    {"n", result.n},
+                                    {"tokens_per_second", as_json(spread(rates(result)))},
+                                    {"ms", as_json(spread(result.ms))}};
+      if (roof) row["roof_share"] = share_of(result, *roof);
+      out["results"].push_back(std::move(row));
+    }
     console.line(out.dump());
     return kOk;
   }
   console.line(fmt::format("{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}",
                            info.name, info.weight_types, engine->threads(), engine->isa(),
                            model->load_ms(), human_bytes(peak_rss_bytes())));
-  console.line(fmt::format("{:<12} {:>6} {:>12} {:>12} {:>12} {:>14}", "test", "n", "median ms",
-                           "min", "max", "a second"));
+  if (roof)
+    console.line(fmt::format("roof: {:.0f} int8 GOPS, {:.0f} f32 GFLOPS, memory {:.1f} GB/s",
+                             roof->int8_gops, roof->f32_gflops, roof->read_gbs));
+  console.line(fmt::format("{:<12} {:>6} {:>12} {:>12} {:>12} {:>14}{}", "test", "n", "median ms",
+                           "min", "max", "a second", roof ? "     of the roof" : ""));
   for (const BenchResult& result : *results) {
     Spread ms = spread(result.ms);
-    console.line(fmt::format("{:<12} {:>6} {:>12.2f} {:>12.2f} {:>12.2f} {:>14.2f}", result.test,
-                             result.n, ms.median, ms.min, ms.max, spread(rates(result)).median));
+    std::string share = roof ? fmt::format("{:>14.0f} %", 100 * share_of(result, *roof)) : "";
+    console.line(fmt::format("{:<12} {:>6} {:>12.2f} {:>12.2f} {:>12.2f} {:>14.2f}{}", result.test,
+                             result.n, ms.median, ms.min, ms.max, spread(rates(result)).median,
+                             share));
   }
   return kOk;
 }
@@ -115,6 +146,7 @@ void add_bench(CLI::App& app, Context& context) {
       .value("--precision", "P", read_choice(flags->precision, {"auto", "f32"}),
              "auto or f32 (auto)")
       .text("--mmproj", "FILE", flags->mmproj, "vision half, where it is not beside MODEL")
+      .flag("--roof", flags->roof, "measure this machine's limits too, and the share reached")
       .flag("--force", flags->force, "run even when memory looks too small")
       .flag("--json", flags->json, "print one JSON object");
   verb.action([flags, &context] { return bench_model(context, *flags); });

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hearth/engine.h"
 #include "hearth/model.h"
 #include "hearth/result.h"
 
@@ -15,7 +16,28 @@ struct BenchOptions {
   int decode = 128;  ///< tokens made one after another; 0 leaves the test out
   int tiles = 1;     ///< picture tiles encoded, where the model sees; 0 leaves the test out
   int repeats = 5;
-  ProgressHook progress;
+  ProgressHook progress = {};
+};
+
+/// What this machine can do at most with the engine's ISA and threads, measured now. 0: not known
+/// (the reference kernels have no roof).
+struct Roof {
+  double int8_gops = 0;   ///< 8-bit multiply-adds, counted as two operations, 10⁹ a second
+  double f32_gflops = 0;  ///< fused multiply-adds, counted as two operations, 10⁹ a second
+  double read_gbs = 0;    ///< reading memory far larger than the caches, 10⁹ bytes a second
+};
+
+/// Takes about two seconds and 256 MB.
+Result<Roof> measure_roof(const Engine& engine);
+
+/// What a test has to do at least: operations of its matrix products and attention, and bytes of
+/// weights and KV cache.
+struct BenchWork {
+  double int8_ops = 0, float_ops = 0, bytes = 0;
+
+  /// The time that a machine at its roof would need: products at the int8 and float roofs one after
+  /// the other (the mixed roof), or memory, whatever is longer. 0 where the roof is not known.
+  double roof_ms(const Roof& roof) const;
 };
 
 /// One test: `ms` of each repeat for `n` tokens or tiles, in the order they were run.
@@ -23,6 +45,7 @@ struct BenchResult {
   std::string test;  ///< "prompt", "decode", "tile", "first_token" (an 8-token prompt)
   int n = 0;
   std::vector<double> ms;
+  BenchWork work;  ///< of one repeat
 };
 
 /// Random tokens and random pixels; each test is run once to warm up, then `repeats` times, the

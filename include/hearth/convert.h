@@ -13,7 +13,7 @@ namespace hearth {
 
 struct ConvertOptions {
   std::string type = "q8_0";  ///< of matrices: q8_0, q4_0, f16, bf16 or f32
-  ProgressHook progress;
+  ProgressHook progress = {};
   const std::atomic<bool>* cancel = nullptr;  ///< set from any thread: stops, nothing is left
 };
 

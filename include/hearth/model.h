@@ -31,7 +31,7 @@ struct LoadOptions {
   std::string kv_type = "f16";     ///< f16, f32, q8_0
   std::string precision = "auto";  ///< auto: quantised weights use 8-bit activations; f32: never
   bool force = false;              ///< load even when memory looks too small
-  ProgressHook progress;
+  ProgressHook progress = {};
 };
 
 /// What `hearth show` prints.

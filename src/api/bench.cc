@@ -2,9 +2,11 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "api/impl.h"
+#include "kernels/roof.h"
 #include "tasks/generate.h"
 
 namespace hearth {
@@ -91,23 +93,44 @@ Result<std::vector<BenchResult>> bench(const Model& handle, const BenchOptions& 
     }
     std::lock_guard compute(model.engine->computing);
     std::vector<BenchResult> results;
-    if (options.prompt > 0) results.push_back({"prompt", options.prompt, {}});
-    if (options.decode > 0) results.push_back({"decode", options.decode, {}});
-    if (options.tiles > 0 && model.vision) results.push_back({"tile", options.tiles, {}});
-    results.push_back({"first_token", std::min(8, model.info.context), {}});
+    auto add = [&](const char* test, int n) { results.push_back({test, n, {}, {}}); };
+    if (options.prompt > 0) add("prompt", options.prompt);
+    if (options.decode > 0) add("decode", options.decode);
+    if (options.tiles > 0 && model.vision) add("tile", options.tiles);
+    add("first_token", std::min(8, model.info.context));
     Bencher bencher(model);
     const double total = static_cast<double>(results.size()) * (options.repeats + 1);
     double done = 0;
     for (int round = -1; round < options.repeats; ++round) {
       for (BenchResult& result : results) {
         if (options.progress) options.progress({"measuring", done++, total});
+        const Work before = model.ops->work();
         HEARTH_TRY(double ms, bencher.run(result));
+        const Work work = model.ops->work() - before;
+        // A decode test's one prompt token is not timed.
+        const double timed = result.test == "decode" ? result.n / (result.n + 1.0) : 1;
+        result.work = {work.int8_ops * timed, work.float_ops * timed, work.bytes * timed};
         if (round >= 0) result.ms.push_back(ms);
       }
     }
     if (options.progress) options.progress({"measuring", total, total});
     return results;
   });
+}
+
+Result<Roof> measure_roof(const Engine& engine) {
+  return guarded([&]() -> Result<Roof> {
+    const Engine::Impl& impl = *engine.impl();
+    std::lock_guard compute(engine.impl()->computing);
+    const kernels::Roof roof = kernels::measure_roof(*impl.kernels, *impl.pool);
+    return Roof{roof.int8_gops, roof.f32_gflops, roof.read_gbs};
+  });
+}
+
+double BenchWork::roof_ms(const Roof& roof) const {
+  if (roof.int8_gops <= 0 || roof.f32_gflops <= 0 || roof.read_gbs <= 0) return 0;
+  const double compute = int8_ops / roof.int8_gops + float_ops / roof.f32_gflops;
+  return std::max(compute, bytes / roof.read_gbs) * 1e-6;
 }
 
 std::uint64_t peak_rss_bytes() {

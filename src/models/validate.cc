@@ -23,6 +23,7 @@ class NoOps final : public Ops {
   Out activation_for(std::initializer_list<const Linear*>) const override { return Out::f32; }
   void reserve(std::size_t) override {}
   std::size_t prepared_bytes() const override { return 0; }
+  Work work() const override { return {}; }
   using Ops::read;
   void read(Tensor, std::span<float>) override { CHECK(false); }
   bool yield() override { return false; }

@@ -176,6 +176,17 @@ void CpuOps::attend_into(Tensor result, Tensor q, Tensor k, Tensor v, const Atte
   };
   for_rows(q.rows, q.cols + 2 * k.cols, append);
 
+  for (std::size_t s = 0; s < rows.sequences.size(); ++s) {
+    const auto& sequence = rows.sequences[s];
+    const double count = static_cast<double>(sequence.last - sequence.first);
+    const double last = position_of(sequence, sequence.last - 1) + 1.0;
+    double seen = count * last;  // pairs of a query and a key, of one head
+    if (spec.causal) seen -= count * (count - 1) / 2;
+    if (spec.window > 0) seen = std::min(seen, count * spec.window);
+    work_.float_ops += 4.0 * seen * spec.heads * hd;
+    work_.bytes += 2.0 * static_cast<double>(half_bytes) * spec.kv_heads * last / kPagePositions;
+  }
+
   // 2. Attend: a task is one KV head's group of query heads over a run of rows.
   struct Task {
     std::size_t sequence;

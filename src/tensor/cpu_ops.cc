@@ -131,6 +131,10 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
     jobs.push_back({&w, values(linear->bias), in, out, tasks, column_tasks, each});
     tasks += column_tasks * row_tasks;
     results.push_back(out);
+    double products = 2.0 * static_cast<double>(x.rows * w.panels.n * w.panels.k);
+    (w.quantised() ? work_.int8_ops : work_.float_ops) += products;
+    work_.bytes +=
+        static_cast<double>(w.panels.panel_bytes) * static_cast<double>(w.panels.panels());
   }
 
   // A tile of products, and after it some rows more for second passes.

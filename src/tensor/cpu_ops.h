@@ -34,6 +34,7 @@ class CpuOps final : public Ops {
   Out activation_for(std::initializer_list<const Linear*> weights) const override;
   void reserve(std::size_t bytes) override { arena_.reserve(bytes); }
   std::size_t prepared_bytes() const override { return prepared_bytes_; }
+  Work work() const override { return work_; }
 
   using Ops::read;
   void read(Tensor x, std::span<float> out) override;
@@ -68,6 +69,7 @@ class CpuOps final : public Ops {
   Arena arena_;
   std::vector<Arena::Mark> marks_;
   std::size_t prepared_bytes_ = 0;
+  Work work_;
   std::uint64_t next_id_ = 1;
   AlignedBytes scratch_;
   std::size_t scratch_bytes_ = 0;

@@ -61,6 +61,17 @@ struct Rows {
   std::shared_ptr<const PreparedRows> prepared;
 };
 
+/// What the matrix products and attentions so far came to: the yardstick of a benchmark.
+struct Work {
+  double int8_ops = 0;   ///< in products on q8a activations; a multiply and an add are two
+  double float_ops = 0;  ///< in other products and in attention
+  double bytes = 0;      ///< of weights and of KV cache, read once by every op that needs them
+
+  Work operator-(const Work& before) const {
+    return {int8_ops - before.int8_ops, float_ops - before.float_ops, bytes - before.bytes};
+  }
+};
+
 /// Memory of the tensors made while it lives is given back when it ends. Scopes nest.
 class Scope;
 
@@ -123,6 +134,8 @@ class Ops {
   virtual void reserve(std::size_t bytes) = 0;
   /// Bytes that the backend holds for prepared weights.
   virtual std::size_t prepared_bytes() const = 0;
+  /// Since this was made.
+  virtual Work work() const = 0;
 
   // ---- control ----
   /// Copies an f32 tensor to the host: the only point where a backend must have finished.

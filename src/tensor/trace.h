@@ -65,6 +65,7 @@ class Trace final : public Ops {
   }
   void reserve(std::size_t bytes) override { inner_.reserve(bytes); }
   std::size_t prepared_bytes() const override { return inner_.prepared_bytes(); }
+  Work work() const override { return inner_.work(); }
   using Ops::read;
   void read(Tensor x, std::span<float> out) override { inner_.read(x, out); }
   bool yield() override;

@@ -30,6 +30,7 @@ class Recorder final : public Ops {
   Out activation_for(std::initializer_list<const Linear*>) const override { return Out::q8a; }
   void reserve(std::size_t) override {}
   std::size_t prepared_bytes() const override { return 5; }
+  Work work() const override { return {1, 2, 3}; }
   using Ops::read;
   void read(Tensor x, std::span<float> out) override { out[0] = static_cast<float>(x.id); }
   bool yield() override { return on; }
@@ -128,6 +129,7 @@ TEST(Trace, PassesEverythingElseThrough) {
   Trace trace(inner);
   EXPECT_EQ(trace.prepare(RowsSpec{}).count, 7);
   EXPECT_EQ(trace.prepared_bytes(), 5u);
+  EXPECT_EQ(trace.work().float_ops, 2);
   EXPECT_EQ(trace.activation_for({}), Out::q8a);
   {
     Scope scope = trace.scope();

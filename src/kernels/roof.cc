@@ -1,9 +1,10 @@
-#include "roofs.h"
+#include "kernels/roof.h"
 
-#include <time.h>
-
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include <arm_neon.h>
 #endif
 
-namespace hearth::bench {
+namespace hearth::kernels {
 namespace {
 
 // The chains must live in registers.
@@ -24,7 +25,7 @@ namespace {
 #define HEARTH_PRAGMA "GCC unroll 16"
 #endif
 
-constexpr int kSteps = 200000, kChains = 12;
+constexpr int kSteps = 400000, kChains = 12;
 
 /// The compiler must assume that the register changes here.
 #if defined(__x86_64__)
@@ -32,10 +33,6 @@ constexpr int kSteps = 200000, kChains = 12;
 #else
 #define HEARTH_TOUCH(value) asm volatile("" : "+w"(value))
 #endif
-
-double gops(double operations_a_step, void (*run)()) {
-  return operations_a_step * kChains * kSteps / best_seconds(0.2, run) * 1e-9;
-}
 
 #if defined(__x86_64__)
 __attribute__((target("avx512f,avx512vnni"))) void int8_avx512() {
@@ -70,7 +67,7 @@ __attribute__((target("avx2,fma"))) void f32_avx2() {
       HEARTH_TOUCH(s);
     }
 }
-__attribute__((target("avx2"))) std::int64_t read_all(const std::vector<std::int64_t>& memory) {
+__attribute__((target("avx2"))) std::int64_t read_all(std::span<const std::int64_t> memory) {
   __m256i sum[4] = {};
   for (std::size_t i = 0; i + 16 <= memory.size(); i += 16)
     for (std::size_t j = 0; j < 4; ++j)
@@ -95,49 +92,65 @@ void f32_neon() {
       HEARTH_TOUCH(s);
     }
 }
-std::int64_t read_all(const std::vector<std::int64_t>& memory) {
+std::int64_t read_all(std::span<const std::int64_t> memory) {
   std::int64_t sum = 0;
   for (std::int64_t x : memory) sum ^= x;
   return sum;
 }
 #endif
 
-double read_speed() {
-  std::vector<std::int64_t> memory(std::size_t{48} << 20, 1);
-  std::int64_t sum = 0;
-  double seconds = best_seconds(0.5, [&] {
-    sum ^= read_all(memory);
+/// The least wall time of every thread calling `body(thread)` at once, over at least `seconds` and
+/// five rounds: other work on the machine only ever adds time.
+template <class Body>
+double best_seconds(ThreadPool& pool, double seconds, Body&& body) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  double best = 1e30;
+  for (int round = 0; round < 5 || Clock::now() < end; ++round) {
+    const auto start = Clock::now();
+    pool.run(pool.threads(), [&](std::int64_t thread, int) { body(thread); });
+    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return best;
+}
+
+double gops(ThreadPool& pool, double operations_a_step, void (*run)()) {
+  const double operations = operations_a_step * kChains * kSteps * pool.threads();
+  return operations / best_seconds(pool, 0.2, [&](std::int64_t) { run(); }) * 1e-9;
+}
+
+double read_gbs(ThreadPool& pool) {
+  constexpr std::size_t kWords = std::size_t{32} << 20;  // 256 MB: larger than any cache
+  const std::vector<std::int64_t> memory(kWords, 1);
+  const std::size_t share = kWords / static_cast<std::size_t>(pool.threads());
+  const double seconds = best_seconds(pool, 0.4, [&](std::int64_t thread) {
+    std::int64_t sum =
+        read_all(std::span(memory).subspan(static_cast<std::size_t>(thread) * share, share));
     asm volatile("" : "+r"(sum));
   });
-  return static_cast<double>(8 * memory.size()) / seconds * 1e-9;
+  return static_cast<double>(8 * kWords) / seconds * 1e-9;
 }
 
 }  // namespace
 
-double now() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-Roofs measure_roofs(const char* isa) {
-  Roofs roofs;
-  [[maybe_unused]] const std::string_view name = isa;
+Roof measure_roof(const KernelTable& table, ThreadPool& pool) {
+  Roof roof;
+  [[maybe_unused]] const std::string_view isa = table.isa;
 #if defined(__x86_64__)
-  if (name == "avx512") {
-    roofs.int8_gops = gops(128, int8_avx512);
-    roofs.f32_gflops = gops(32, f32_avx512);
-  } else if (name == "avx2") {
-    roofs.int8_gops = gops(64, int8_avx2);
-    roofs.f32_gflops = gops(16, f32_avx2);
+  if (isa == "avx512") {
+    roof.int8_gops = gops(pool, 128, int8_avx512);
+    roof.f32_gflops = gops(pool, 32, f32_avx512);
+  } else if (isa == "avx2") {
+    roof.int8_gops = gops(pool, 64, int8_avx2);
+    roof.f32_gflops = gops(pool, 16, f32_avx2);
   }
-  roofs.read_gbs = read_speed();
+  roof.read_gbs = read_gbs(pool);
 #elif defined(__aarch64__)
-  roofs.int8_gops = gops(32, int8_neon);
-  roofs.f32_gflops = gops(8, f32_neon);
-  roofs.read_gbs = read_speed();
+  roof.int8_gops = gops(pool, 32, int8_neon);
+  roof.f32_gflops = gops(pool, 8, f32_neon);
+  roof.read_gbs = read_gbs(pool);
 #endif
-  return roofs;
+  return roof;
 }
 
-}  // namespace hearth::bench
+}  // namespace hearth::kernels

@@ -1,0 +1,40 @@
+// What a test is said to cost, against the published shape of SmolLM2-135M.
+#include "hearth/bench.h"
+
+#include <gtest/gtest.h>
+
+namespace hearth {
+namespace {
+
+TEST(Bench, WorkIsThatOfThePublishedShape) {
+  auto engine = Engine::create();
+  ASSERT_TRUE(engine) << engine.error().message;
+  LoadOptions options;
+  options.path = "synthetic:smollm2-135m:q4_0";
+  options.context = 64;
+  auto model = Model::load(*engine, options);
+  ASSERT_TRUE(model) << model.error().message;
+  auto results = bench(*model, {.prompt = 8, .decode = 0, .repeats = 1});
+  ASSERT_TRUE(results) << results.error().message;
+
+  constexpr double kLayers = 30, kHidden = 576, kKv = 192, kMlp = 1536, kVocab = 49152, kTokens = 8;
+  const double layer = 2 * kHidden * kHidden + 2 * kHidden * kKv + 3 * kHidden * kMlp;
+  const BenchWork& work = results->front().work;
+  EXPECT_EQ(results->front().test, "prompt");
+  EXPECT_EQ(work.int8_ops, 2 * (kTokens * kLayers * layer + kVocab * kHidden));
+  EXPECT_EQ(work.float_ops, 4 * kHidden * kLayers * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8));
+  // 4.5 bits a weight in the file; the packed form may add a little.
+  const double file = 4.5 / 8 * (kLayers * layer + kVocab * kHidden);
+  EXPECT_GE(work.bytes, file);
+  EXPECT_LE(work.bytes, 1.1 * file);
+}
+
+TEST(Bench, TheMixedRoofAddsUpProductsAndMemoryIsAFloor) {
+  const Roof roof{.int8_gops = 1000, .f32_gflops = 100, .read_gbs = 10};
+  EXPECT_DOUBLE_EQ((BenchWork{2e9, 1e9, 1e6}).roof_ms(roof), 2 + 10);
+  EXPECT_DOUBLE_EQ((BenchWork{2e9, 1e9, 1e9}).roof_ms(roof), 100);
+  EXPECT_EQ((BenchWork{2e9, 1e9, 1e9}).roof_ms({}), 0);
+}
+
+}  // namespace
+}  // namespace hearth
