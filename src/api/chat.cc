@@ -245,7 +245,8 @@ Result<Answer> Chat::complete(const std::vector<Part>& message, const AnswerOpti
     std::lock_guard turn(chat.asking);
     std::lock_guard compute(chat.model->engine->computing);
     HEARTH_TRY(ReadMessage read, read_message(*chat.model, message, options));
-    HEARTH_TRY(Prompt prompt, build_raw_prompt(context_of(*chat.model, options, false), read.parts));
+    HEARTH_TRY(Prompt prompt,
+               build_raw_prompt(context_of(*chat.model, options, false), read.parts));
     return answer(*chat.model, *chat.cache, prompt, options, false, read.image_ms);
   });
 }
