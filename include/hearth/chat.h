@@ -49,7 +49,7 @@ struct AnswerOptions {
   bool parse_special = false;  ///< let control tokens in users' text become tokens
   /// Called with whole UTF-8 characters as they are made. Return false to stop.
   std::function<bool(std::string_view)> on_text;
-  ProgressHook progress = {};                      ///< pictures being encoded, the prompt being read
+  ProgressHook progress = {};                 ///< pictures being encoded, the prompt being read
   const std::atomic<bool>* cancel = nullptr;  ///< set from any thread: stops within one token
 };
 

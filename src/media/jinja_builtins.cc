@@ -53,6 +53,9 @@ namespace {
 
 // ---- global functions ----
 
+/// strftime writes into a buffer of some size, whatever the result.
+constexpr std::size_t kTimeSteps = 256;
+
 /// As in Jinja's sandbox: longer ranges are refused.
 constexpr std::int64_t kMaxRange = 100'000;
 
@@ -145,6 +148,7 @@ Result<Value> strftime_now(Runtime& run, const Value&, const Arguments& argument
   constexpr const char* kNames[] = {"format"};
   HEARTH_TRY(auto bound, take_arguments("strftime_now", arguments, kNames, 1));
   HEARTH_TRY(const Text* format, text_or(bound[0], nullptr, "a format of time"));
+  HEARTH_TRY_STATUS(run.spend(kTimeSteps));
   HEARTH_TRY(std::string text, format_time(run.fixed_time, format->view()));
   return run.text(text, !format->marks.empty());
 }

@@ -20,6 +20,7 @@ Result<Value> Interpreter::eval_node(const Name& node, Scope& scope) {
     if (const Value* value = s->find(node.symbol)) return *value;
   const std::string& name = template_.names[node.symbol];
   if (Builtin function = find_function(name)) return bound(name, function, Value());
+  HEARTH_TRY_STATUS(spend_bytes(name.size()));
   Undefined missing;
   missing.is_variable = true;
   missing.key = keep(name, false);
@@ -196,6 +197,7 @@ Result<Arguments> Interpreter::eval_arguments(const CallArguments& nodes, Scope&
     made.positional.push_back(value);
   }
   for (const auto& [name, node] : nodes.named) {
+    HEARTH_TRY_STATUS(spend_bytes(name->bytes.size()));
     HEARTH_TRY(Value value, eval(*node, scope));
     made.named.emplace_back(name.get(), value);
   }
@@ -207,9 +209,9 @@ Result<Arguments> Interpreter::eval_arguments(const CallArguments& nodes, Scope&
   if (nodes.more_named) {
     HEARTH_TRY(Value value, eval(*nodes.more_named, scope));
     if (!value.is(Kind::dict)) return type_error(value, "cannot stand after **");
-    HEARTH_TRY_STATUS(spend(value.dict->entries.size()));
     for (const auto& [key, element] : value.dict->entries) {
       if (!key.is(Kind::text)) return type_error(key, "cannot name an argument");
+      HEARTH_TRY_STATUS(spend_bytes(key.text->bytes.size()));
       made.named.emplace_back(key.text, element);
     }
   }

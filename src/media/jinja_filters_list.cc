@@ -17,6 +17,7 @@ Result<Value> at_path(Runtime& run, const Value& value, const Value& path) {
   Value here = value;
   std::string_view rest = path.text->view();
   while (true) {
+    HEARTH_TRY_STATUS(run.spend(1));
     std::size_t dot = rest.find('.');
     std::string_view part = rest.substr(0, dot);
     bool digits =

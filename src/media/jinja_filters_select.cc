@@ -33,6 +33,8 @@ Result<Value> map_attribute(Runtime& run, const std::vector<Value>& items,
 }
 
 Result<Value> map(Runtime& run, const Value& self, const Arguments& arguments) {
+  Runtime::Level level(run);  // x|map('map', 'map', …) calls itself
+  HEARTH_TRY_STATUS(level.check());
   HEARTH_TRY(auto items, items_of(run, self));
   if (arguments.positional.empty()) return map_attribute(run, items, arguments);
   HEARTH_TRY(const Text* name, text_or(&arguments.positional[0], nullptr, "the name of a filter"));

@@ -152,6 +152,7 @@ Result<Value> indent(Runtime& run, const Value& self, const Arguments& arguments
   HEARTH_TRY(const Text* indention, run.finish(std::move(prefix)));
   bool first = bool_or(bound[1], false), blank = bool_or(bound[2], false);
 
+  HEARTH_TRY_STATUS(run.spend_bytes(text->bytes.size()));
   TextBuilder out = run.builder();
   if (first) out.add(*indention);
   bool at_first = true;
@@ -189,7 +190,7 @@ Result<Value> truncate(Runtime& run, const Value& self, const Arguments& argumen
   HEARTH_TRY(const Text* end, text_or(bound[2], run.keep("...", false), "an ending"));
   if (bound[3] && bound[3]->is(Kind::none)) bound[3] = nullptr;
   HEARTH_TRY(std::size_t leeway, count_or(bound[3], 5, "a leeway"));
-  HEARTH_TRY_STATUS(run.spend_bytes(text->bytes.size()));
+  HEARTH_TRY_STATUS(run.spend_bytes(text->bytes.size() + end->bytes.size()));
   auto offsets = char_offsets(text->view());
   std::size_t tail = count_chars(end->view());
   if (length < tail) return bad_input("'truncate' needs a length of at least the ending's");
@@ -216,10 +217,12 @@ Result<Value> tojson(Runtime& run, const Value& self, const Arguments& arguments
   if (given(bound[1])) {
     style.item_separator.bytes = ",";
     if (bound[1]->is(Kind::text)) {
+      HEARTH_TRY_STATUS(run.spend_bytes(bound[1]->text->bytes.size()));
       style.indent = *bound[1]->text;
     } else {
       HEARTH_TRY(std::size_t width, count_or(bound[1], 0, "an indent"));
       if (width > run.budget().output_bytes) return bad_input("the indent of 'tojson' is too wide");
+      HEARTH_TRY_STATUS(run.spend_bytes(width));
       style.indent.emplace().bytes.assign(width, ' ');
     }
   }
@@ -227,6 +230,8 @@ Result<Value> tojson(Runtime& run, const Value& self, const Arguments& arguments
     HEARTH_TRY(auto separators, run.iterate(*bound[2]));
     if (separators.size() != 2 || !separators[0].is(Kind::text) || !separators[1].is(Kind::text))
       return bad_input("'tojson' needs two texts as separators");
+    for (const Value& separator : separators)
+      HEARTH_TRY_STATUS(run.spend_bytes(separator.text->bytes.size()));
     style.item_separator = *separators[0].text;
     style.key_separator = *separators[1].text;
   }

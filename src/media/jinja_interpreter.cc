@@ -8,9 +8,6 @@
 namespace hearth::jinja {
 namespace {
 
-/// How many levels of evaluation one level of the budget's depth may take.
-constexpr int kLevelsPerDepth = 4;
-
 /// Control tokens come only from the template and from variables that name tokens; everything
 /// else that a caller passes was written by someone.
 bool is_user_data(std::string_view variable) {
@@ -58,11 +55,6 @@ Value Interpreter::closure(const Macro& macro, Scope& scope) {
   made.macro = &macro;
   made.scope = &scope;
   return callable(made);
-}
-
-Status Interpreter::Level::check() const {
-  if (interpreter.depth_ <= kLevelsPerDepth * interpreter.budget().depth) return {};
-  return bad_input("the template nests its evaluation too deeply");
 }
 
 // ---- a whole run ----
@@ -286,6 +278,7 @@ Status Interpreter::assign(const Target& target, const Value& value, Scope& scop
   }
   HEARTH_TRY(Value object, eval_node(Name{target.symbol}, scope));
   if (!object.is(Kind::name_space)) return bad_input("attributes can only be set on a namespace()");
+  HEARTH_TRY_STATUS(spend_bytes(target.attribute->bytes.size()));
   object.name_space->members[target.attribute->view()] = value;
   return {};
 }
@@ -329,7 +322,7 @@ Result<Value> Interpreter::call_macro(const Callable& callee, const Arguments& a
   const auto& given = arguments.positional;
   for (std::size_t i = 0; i < macro.parameters.size(); ++i) {
     const Parameter& parameter = macro.parameters[i];
-    HEARTH_TRY_STATUS(spend(1));
+    HEARTH_TRY_STATUS(spend_bytes(parameter.name.size()));
     auto by_name = i < given.size() ? named.end() : named.find(parameter.name);
     if (i < given.size()) {
       scope.set(parameter.symbol, given[i]);

@@ -40,14 +40,6 @@ class Interpreter final : public Runtime {
  private:
   enum class Flow { next, break_loop, continue_loop };
 
-  /// One level of nesting of evaluation, for as long as it lives.
-  struct Level {
-    explicit Level(Interpreter& i) : interpreter(i) { ++interpreter.depth_; }
-    ~Level() { --interpreter.depth_; }
-    Status check() const;
-    Interpreter& interpreter;
-  };
-
   // ---- statements ----
   Result<Flow> run_block(const Block& block, Scope& scope, TextBuilder& out);
   Result<Flow> run_statement(const Statement& statement, Scope& scope, TextBuilder& out);
@@ -90,7 +82,7 @@ class Interpreter final : public Runtime {
 
   const Template& template_;
   std::deque<Scope> scopes_;
-  int depth_ = 0, calls_ = 0;
+  int calls_ = 0;
   std::uint32_t offset_ = 0;  ///< of what is being evaluated, for errors
 };
 

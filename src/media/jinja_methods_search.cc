@@ -1,5 +1,6 @@
 // Methods of texts that search, cut and join: Python's str.
 #include <algorithm>
+#include <span>
 
 #include "media/jinja_builtins.h"
 #include "media/unicode.h"
@@ -242,7 +243,7 @@ template <bool at_end>
 Result<Value> borders(Runtime& run, const Value& self, const Arguments& arguments) {
   constexpr const char* kNames[] = {"prefix", "start", "end"};
   HEARTH_TRY(auto bound, take_arguments(at_end ? "endswith" : "startswith", arguments, kNames, 1));
-  std::vector<Value> wanted{*bound[0]};
+  std::span<const Value> wanted(bound[0], 1);
   if (bound[0]->is(Kind::list) && bound[0]->list->is_tuple()) wanted = bound[0]->list->items;
   std::string_view part = self.text->view();
   bool inside = true;
@@ -298,6 +299,7 @@ Result<Value> remove_border(Runtime& run, const Value& self, const Arguments& ar
              take_arguments(at_end ? "removesuffix" : "removeprefix", arguments, kNames, 1));
   HEARTH_TRY(const Text* affix, text_or(bound[0], nullptr, "removed from a text"));
   std::string_view text = self.text->view();
+  HEARTH_TRY_STATUS(run.spend_bytes(std::min(text.size(), affix->bytes.size())));
   if (at_end ? !text.ends_with(affix->view()) : !text.starts_with(affix->view())) return self;
   std::size_t cut = affix->bytes.size();
   return run.slice(*self.text, at_end ? 0 : cut, text.size() - (at_end ? cut : 0));

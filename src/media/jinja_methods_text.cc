@@ -67,6 +67,7 @@ Result<Value> capitalize_text(Runtime& run, const Text& text) {
 Result<Value> pad_text(Runtime& run, const Text& text, std::size_t width, char align,
                        const Text* fill) {
   HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
+  if (fill) HEARTH_TRY_STATUS(run.spend_bytes(fill->bytes.size()));
   if (fill && count_chars(fill->view()) != 1)
     return bad_input("the fill must be exactly one character");
   std::size_t size = count_chars(text.view());
@@ -84,6 +85,7 @@ Result<Value> pad_text(Runtime& run, const Text& text, std::size_t width, char a
 
 Result<Value> strip_text(Runtime& run, const Text& text, const Text* chars, bool left, bool right) {
   HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
+  if (chars) HEARTH_TRY_STATUS(run.spend_chars(chars->bytes.size()));
   std::u32string set;
   if (chars)
     for (std::size_t at = 0; at < chars->bytes.size();) {
@@ -192,6 +194,7 @@ Result<Value> expandtabs(Runtime& run, const Value& self, const Arguments& argum
   HEARTH_TRY(auto bound, take_arguments("expandtabs", arguments, kNames));
   HEARTH_TRY(std::size_t size, count_or(bound[0], 8, "a tab size"));
   const Text& text = *self.text;
+  HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
   TextBuilder out = run.builder();
   std::size_t column = 0;
   for (std::size_t at = 0; at < text.bytes.size() && !out.overflowed();) {

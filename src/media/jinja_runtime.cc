@@ -27,6 +27,11 @@ Status Runtime::spend(std::size_t steps) {
   return {};
 }
 
+Status Runtime::Level::check() const {
+  if (run_.depth_ <= kLevelsPerDepth * run_.budget_.depth) return {};
+  return bad_input("the template nests its evaluation too deeply");
+}
+
 // ---- making values ----
 
 Result<const Text*> Runtime::finish(TextBuilder&& builder, bool safe) {

@@ -19,6 +19,8 @@ namespace hearth::jinja {
 inline constexpr int kMaxValueDepth = 200;
 /// A step also pays for this many bytes of text, or for one item of a list.
 inline constexpr std::size_t kBytesPerStep = 64;
+/// How many levels of evaluation one level of the budget's depth may take.
+inline constexpr int kLevelsPerDepth = 4;
 
 class Runtime {
  public:
@@ -34,6 +36,19 @@ class Runtime {
   Status spend_chars(std::size_t bytes) { return spend_bytes(8 * bytes); }
   /// For finding `key`: long texts are long to compare, other keys are found by looking at all.
   Status spend_lookup(const Dict& dict, const Value& key);
+  /// One level of nesting of evaluation, for as long as it lives.
+  class Level {
+   public:
+    explicit Level(Runtime& run) : run_(run) { ++run_.depth_; }
+    ~Level() { --run_.depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+    /// Errors: too many of them.
+    Status check() const;
+
+   private:
+    Runtime& run_;
+  };
   const TemplateBudget& budget() const { return budget_; }
   TextBuilder builder() const { return TextBuilder(budget_.output_bytes); }
 
@@ -89,6 +104,7 @@ class Runtime {
  private:
   TemplateBudget budget_;
   std::size_t steps_left_;
+  int depth_ = 0;
   // Deques: addresses stay, and everything goes in one flat sweep however it points around.
   std::deque<Text> texts_;
   std::deque<List> lists_;

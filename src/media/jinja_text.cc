@@ -57,7 +57,7 @@ struct Backwards {
 
 std::size_t find(std::string_view text, std::string_view what, std::size_t from) {
   if (what.size() <= kShortPattern) return text.find(what, from);
-  if (from > text.size()) return text.npos;
+  if (from > text.size() || what.size() > text.size() - from) return text.npos;
   text.remove_prefix(from);
   std::size_t end = match_end(Forwards{text}, text.size(), Forwards{what}, what.size());
   return end == text.npos ? end : from + end - what.size();
@@ -65,6 +65,7 @@ std::size_t find(std::string_view text, std::string_view what, std::size_t from)
 
 std::size_t find_last(std::string_view text, std::string_view what) {
   if (what.size() <= kShortPattern) return text.rfind(what);
+  if (what.size() > text.size()) return text.npos;
   std::size_t end = match_end(Backwards{text}, text.size(), Backwards{what}, what.size());
   return end == text.npos ? end : text.size() - end;
 }
