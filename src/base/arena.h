@@ -23,6 +23,19 @@ inline AlignedBytes aligned_bytes(std::size_t bytes) {
   return AlignedBytes(static_cast<std::byte*>(p));
 }
 
+/// Memory that lives as long as a model: taken from the system in large pieces on huge pages where
+/// it has them (a fault every 2 MB, and fewer misses when weights are streamed), and given back
+/// when the last user of a piece is gone. Zeros at first; what is never touched costs nothing.
+class HugeArena {
+ public:
+  /// 64-byte aligned; throws bad_alloc.
+  std::shared_ptr<std::byte> allocate(std::size_t bytes);
+
+ private:
+  std::shared_ptr<std::byte> piece_;
+  std::size_t size_ = 0, used_ = 0;
+};
+
 class Arena {
  public:
   /// Position in the arena: block number and offset.

@@ -213,9 +213,11 @@ Result<Value> Runtime::attribute(const Value& object, const Text& name) {
           member != object.name_space->members.end())
         return member->second;
       break;
+    case Kind::callable:
+      HEARTH_TRY_STATUS(spend_bytes(object.callable->name.size()));
+      [[fallthrough]];
     case Kind::loop:
     case Kind::cycler:
-    case Kind::callable:
       if (auto value = special_attribute(*this, object, key)) return *value;
       break;
     case Kind::list:

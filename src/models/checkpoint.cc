@@ -141,8 +141,8 @@ constexpr std::uint64_t kLongArray = 4096;
 std::optional<MetaValue> to_meta(const gguf::Value& value) {
   return std::visit(
       Overloaded{[](std::uint64_t v) -> std::optional<MetaValue> {
-                   if (v > INT64_MAX) return std::nullopt;
-                   return static_cast<std::int64_t>(v);
+                   // No range goes that far: out of range stays out of range.
+                   return static_cast<std::int64_t>(std::min<std::uint64_t>(v, INT64_MAX));
                  },
                  [](std::int64_t v) -> std::optional<MetaValue> { return v; },
                  [](double v) -> std::optional<MetaValue> { return v; },
@@ -175,7 +175,9 @@ Result<Checkpoint> checkpoint_from_gguf(std::shared_ptr<const gguf::File> file, 
   }
   for (const gguf::TensorInfo& info : file->tensors()) {
     StoredTensor tensor{info.type, {}, info.data, mapped};
-    for (int d = info.n_dims - 1; d >= 0; --d)
+    int n_dims = info.n_dims;
+    while (n_dims > 2 && info.dims[static_cast<std::size_t>(n_dims - 1)] == 1) --n_dims;
+    for (int d = n_dims - 1; d >= 0; --d)
       tensor.shape.push_back(info.dims[static_cast<std::size_t>(d)]);
     c.tensors.emplace(std::string(info.name), std::move(tensor));
   }
@@ -240,10 +242,10 @@ Result<ModelFiles> from_gguf_pair(std::shared_ptr<const gguf::File> text,
   return files;
 }
 
-bool fits(const Checkpoint& text, const Checkpoint& vision) {
-  auto width = vision.int_or("vision.projection_dim", 0, 0, INT64_MAX);
-  auto hidden = text.int_or("embedding_length", 0, 0, INT64_MAX);
-  return width && hidden && (*width == 0 || *width == *hidden);
+Result<bool> fits(const Checkpoint& text, const Checkpoint& vision) {
+  HEARTH_TRY(auto hidden, text.int_or("embedding_length", 0, 0, INT64_MAX));
+  HEARTH_TRY(auto width, vision.int_or("vision.projection_dim", hidden, 1, INT64_MAX));
+  return width == hidden;
 }
 
 }  // namespace
@@ -264,9 +266,12 @@ Result<ModelFiles> open_model_files(const std::string& path, const std::string& 
   files.path = path;
   files.mmproj_path = vision_path;
   files.weight_files.push_back(path);
-  if (files.vision && mmproj.empty() && !fits(files.text, *files.vision)) {
-    files.vision.reset();  // some other model's half happens to lie here
-    files.mmproj_path.clear();
+  if (files.vision && mmproj.empty()) {
+    HEARTH_TRY(const bool ours, fits(files.text, *files.vision));
+    if (!ours) {
+      files.vision.reset();  // some other model's half happens to lie here
+      files.mmproj_path.clear();
+    }
   }
   if (files.vision) files.weight_files.push_back(files.mmproj_path);
   if (files.name.empty()) files.name = fs::path(path).stem().string();
@@ -288,8 +293,17 @@ Result<ModelFiles> open_embedded(std::string name, std::span<const std::byte> te
 }
 
 Result<Tokenizer> ModelFiles::tokenizer() const {
-  if (gguf_tokenizer) return Tokenizer::from_gguf(*gguf_tokenizer);
-  return Tokenizer::from_tokenizer_json(tokenizer_json, tokenizer_config, path + "/tokenizer.json");
+  // A directory may list tokens behind its embedding: Gemma 3's text models do.
+  if (!gguf_tokenizer)
+    return Tokenizer::from_tokenizer_json(tokenizer_json, tokenizer_config,
+                                          path + "/tokenizer.json");
+  HEARTH_TRY(Tokenizer tokenizer, Tokenizer::from_gguf(*gguf_tokenizer));
+  const StoredTensor* embedding = text.find("token_embd.weight");
+  if (embedding && embedding->shape[0] < tokenizer.vocab_size())
+    return bad_input(text.where + ": " + std::to_string(tokenizer.vocab_size()) +
+                     " tokens, but token_embd.weight has only " +
+                     std::to_string(embedding->shape[0]) + " rows");
+  return tokenizer;
 }
 
 }  // namespace hearth

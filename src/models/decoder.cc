@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "formats/quote.h"
 
 namespace hearth {
 
@@ -34,21 +35,28 @@ Result<DecoderConfig> read_decoder_config(const Checkpoint& c) {
     return problem("rope.dimension_count: expected the head's " + std::to_string(head_dim) +
                    ", found " + std::to_string(rotary) + " (partial rotation is not supported)");
   if (!(eps > 0) || eps > 1)
-    return problem("layer_norm_rms_epsilon " + std::to_string(eps) + " is not in (0, 1]");
+    return problem("attention.layer_norm_rms_epsilon " + std::to_string(eps) + " is not in (0, 1]");
   if (!(base > 0)) return problem("rope.freq_base " + std::to_string(base) + " is not positive");
   HEARTH_TRY(auto scaling, c.string_or("rope.scaling.type", "none"));
   HEARTH_TRY(auto factor, c.float_or("rope.scaling.factor", 1));
-  if (scaling == "linear" && factor > 0)
+  if (scaling == "linear") {
+    if (factor < 1e-3 || factor > 1e6)
+      return problem("rope.scaling.factor: expected 0.001 to 1000000, found " +
+                     std::to_string(factor));
     config.rope.scale = static_cast<float>(1 / factor);
-  else if (scaling != "none" && scaling != "linear" && scaling != "")
-    return problem("rope.scaling.type " + scaling + " is not supported (known: none, linear)");
+  } else if (scaling != "none" && scaling != "") {
+    return problem("rope.scaling.type " + quote_name(scaling) +
+                   " is not supported (known: none, linear)");
+  }
 
   const StoredTensor* embedding = c.find("token_embd.weight");
   if (!embedding || embedding->shape.size() != 2)
     return problem("tensor token_embd.weight is missing or is no matrix");
   if (embedding->shape[0] < 1 || embedding->shape[0] > (1u << 24))
     return problem("token_embd.weight has " + std::to_string(embedding->shape[0]) + " rows");
-  shape.vocab = static_cast<int>(embedding->shape[0]);
+  const auto vocab = static_cast<std::int64_t>(embedding->shape[0]);
+  HEARTH_TRY_STATUS(c.int_or("vocab_size", vocab, vocab, vocab));
+  shape.vocab = static_cast<int>(vocab);
   shape.layers = static_cast<int>(layers);
   shape.hidden = static_cast<int>(hidden);
   shape.heads = static_cast<int>(heads);
@@ -92,12 +100,14 @@ Result<std::unique_ptr<TextModel>> Decoder::load(DecoderConfig config, Loader& l
     const std::string b = "blk." + std::to_string(i) + ".";
     DecoderLayer layer;
     layer.attn_norm = loader.vec(b + "attn_norm.weight", s.hidden);
-    layer.q = loader.linear(b + "attn_q", q_width, s.hidden, q_order);
-    layer.k = loader.linear(b + "attn_k", kv_width, s.hidden, k_order);
-    layer.v = loader.linear(b + "attn_v", kv_width, s.hidden);
+    const auto qkv = config.qkv_bias ? &Loader::biased : &Loader::linear;
+    layer.q = (loader.*qkv)(b + "attn_q", q_width, s.hidden, q_order);
+    layer.k = (loader.*qkv)(b + "attn_k", kv_width, s.hidden, k_order);
+    layer.v = (loader.*qkv)(b + "attn_v", kv_width, s.hidden, {});
     layer.o = loader.linear(b + "attn_output", s.hidden, q_width);
-    layer.q_norm = loader.optional_vec(b + "attn_q_norm.weight", s.head_dim);
-    layer.k_norm = loader.optional_vec(b + "attn_k_norm.weight", s.head_dim);
+    const auto norm = config.qk_norms ? &Loader::vec : &Loader::optional_vec;
+    layer.q_norm = (loader.*norm)(b + "attn_q_norm.weight", s.head_dim);
+    layer.k_norm = (loader.*norm)(b + "attn_k_norm.weight", s.head_dim);
     layer.ffn_norm = loader.vec(b + "ffn_norm.weight", s.hidden);
     layer.gate = loader.linear(b + "ffn_gate", config.ffn, s.hidden);
     layer.up = loader.linear(b + "ffn_up", config.ffn, s.hidden);

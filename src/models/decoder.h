@@ -14,6 +14,8 @@ struct DecoderConfig {
   int ffn = 0;
   float norm_eps = 1e-5f;
   Rope rope;
+  bool qkv_bias = false;  ///< the family has them: a file without is broken
+  bool qk_norms = false;  ///< likewise
   // gemma
   Rope local_rope;          ///< of layers with a window
   int window = 0;           ///< > 0: sliding window of local layers
@@ -33,7 +35,8 @@ struct DecoderLayer {
 class Decoder final : public TextModel {
  public:
   /// Loads every tensor under its GGUF name. Biases and per-head norms are used where the file has
-  /// them. config.rope.factors comes from rope_freqs.weight where present.
+  /// them, and required where the config says so. config.rope.factors comes from rope_freqs.weight
+  /// where present.
   static Result<std::unique_ptr<TextModel>> load(DecoderConfig config, Loader& loader);
 
   const TextShape& shape() const override { return config_.shape; }

@@ -11,6 +11,14 @@ Result<std::unique_ptr<TextModel>> load_gemma3(Loader& loader) {
   HEARTH_TRY(auto local_base, c.float_or("rope.local.freq_base", 10000));
   HEARTH_TRY(auto softcap, c.float_or("final_logit_softcapping", 0));
   HEARTH_TRY(auto scale, c.float_or("attention.scale", 0));
+  for (auto [key, value, good] : {std::tuple("rope.local.freq_base", local_base, local_base > 0),
+                                  {"final_logit_softcapping", softcap, softcap >= 0},
+                                  {"attention.scale", scale, scale >= 0}}) {
+    if (!good)
+      return bad_input(c.where + ": gemma3." + key + ": expected a positive number, found " +
+                       std::to_string(value));
+  }
+  config.qk_norms = true;
   config.window = static_cast<int>(window);
   config.global_every = 6;
   config.local_rope.base = static_cast<float>(local_base);

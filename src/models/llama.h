@@ -1,5 +1,5 @@
 // Llama, SmolLM2, Llama 3.x, Mistral shapes (Touvron et al. 2023); Qwen2 adds biases on q, k and v,
-// Qwen3 an RMSNorm per head on q and k: both are found in the file.
+// Qwen3 an RMSNorm per head on q and k.
 #pragma once
 
 #include "models/decoder.h"

@@ -70,6 +70,12 @@ Linear Loader::linear(const std::string& name, std::int64_t n, std::int64_t k,
   return linear;
 }
 
+Linear Loader::biased(const std::string& name, std::int64_t n, std::int64_t k,
+                      std::vector<std::int32_t> row_order) {
+  if (!has(name + ".bias")) require(name + ".bias", {static_cast<std::uint64_t>(n)});
+  return linear(name, n, k, std::move(row_order));
+}
+
 std::vector<float> Loader::floats(const std::string& name, std::int64_t n) {
   std::vector<float> out(static_cast<std::size_t>(n));
   const StoredTensor* tensor = require(name, {static_cast<std::uint64_t>(n)});

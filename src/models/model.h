@@ -74,6 +74,9 @@ class Loader {
   /// "name.weight" [n, k], and "name.bias" [n] where the file has it. row_order: see RawWeight.
   Linear linear(const std::string& name, std::int64_t n, std::int64_t k,
                 std::vector<std::int32_t> row_order = {});
+  /// The same for a layer that is wrong without its bias: one must be there.
+  Linear biased(const std::string& name, std::int64_t n, std::int64_t k,
+                std::vector<std::int32_t> row_order = {});
   Weight table(const std::string& name, std::int64_t n, std::int64_t k, Use use);
   /// "name" [n] as f32.
   Vec vec(const std::string& name, std::int64_t n);

@@ -1,5 +1,6 @@
 #include "models/registry.h"
 
+#include "formats/quote.h"
 #include "models/gemma3.h"
 #include "models/llama.h"
 #include "models/smolvlm.h"
@@ -41,8 +42,8 @@ Result<std::unique_ptr<TextModel>> load_text_model(Loader& loader) {
     if (c.architecture == row.architecture) return row.load(loader);
     known += std::string(known.empty() ? "" : ", ") + row.architecture;
   }
-  return bad_input(c.where + ": unknown architecture \"" + c.architecture + "\" (known: " + known +
-                   ")");
+  return bad_input(c.where + ": unknown architecture " + quote_name(c.architecture) +
+                   " (known: " + known + ")");
 }
 
 Result<std::unique_ptr<VisionModel>> load_vision_model(Loader& loader, int text_hidden) {
@@ -56,8 +57,8 @@ Result<std::unique_ptr<VisionModel>> load_vision_model(Loader& loader, int text_
     if (projector == row.projector) return row.load(loader, text_hidden);
     known += std::string(known.empty() ? "" : ", ") + row.projector;
   }
-  return bad_input(c.where + ": unknown vision projector \"" + projector + "\" (known: " + known +
-                   ")");
+  return bad_input(c.where + ": unknown vision projector " + quote_name(projector) +
+                   " (known: " + known + ")");
 }
 
 }  // namespace hearth

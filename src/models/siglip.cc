@@ -46,7 +46,7 @@ Result<Siglip> Siglip::load(Loader& loader) {
   const char* fc1 = swapped ? "ffn_down" : "ffn_up";
   const char* fc2 = swapped ? "ffn_up" : "ffn_down";
 
-  tower.patch_ = loader.linear("v.patch_embd", c.hidden, std::int64_t{3} * c.patch * c.patch);
+  tower.patch_ = loader.biased("v.patch_embd", c.hidden, std::int64_t{3} * c.patch * c.patch);
   tower.positions_ = loader.table("v.position_embd.weight", positions, c.hidden, Use::gather);
   tower.position_ids_.resize(static_cast<std::size_t>(positions));
   std::iota(tower.position_ids_.begin(), tower.position_ids_.end(), 0);
@@ -60,12 +60,12 @@ Result<Siglip> Siglip::load(Loader& loader) {
     layer.ln1_b = loader.vec(b + "ln1.bias", c.hidden);
     layer.ln2_w = loader.vec(b + "ln2.weight", c.hidden);
     layer.ln2_b = loader.vec(b + "ln2.bias", c.hidden);
-    layer.q = loader.linear(b + "attn_q", c.hidden, c.hidden);
-    layer.k = loader.linear(b + "attn_k", c.hidden, c.hidden);
-    layer.v = loader.linear(b + "attn_v", c.hidden, c.hidden);
-    layer.o = loader.linear(b + "attn_out", c.hidden, c.hidden);
-    layer.fc1 = loader.linear(b + fc1, c.ffn, c.hidden);
-    layer.fc2 = loader.linear(b + fc2, c.hidden, c.ffn);
+    layer.q = loader.biased(b + "attn_q", c.hidden, c.hidden);
+    layer.k = loader.biased(b + "attn_k", c.hidden, c.hidden);
+    layer.v = loader.biased(b + "attn_v", c.hidden, c.hidden);
+    layer.o = loader.biased(b + "attn_out", c.hidden, c.hidden);
+    layer.fc1 = loader.biased(b + fc1, c.ffn, c.hidden);
+    layer.fc2 = loader.biased(b + fc2, c.hidden, c.ffn);
     tower.layers_.push_back(std::move(layer));
   }
   HEARTH_TRY_STATUS(loader.status());

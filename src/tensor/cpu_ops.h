@@ -68,6 +68,7 @@ class CpuOps final : public Ops {
   CpuOptions options_;
   Arena arena_;
   std::vector<Arena::Mark> marks_;
+  HugeArena weight_memory_;
   std::size_t prepared_bytes_ = 0;
   Work work_;
   std::uint64_t next_id_ = 1;

@@ -68,7 +68,7 @@ Weight CpuOps::prepare(const RawWeight& raw, Use use) {
     std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
     std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
     std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);
-    weight->storage = aligned_bytes(bytes);
+    weight->storage = weight_memory_.allocate(bytes);
     std::byte* storage = weight->storage.get();
     constexpr std::int64_t kPanelsEach = 4;
     pool_.run((panels + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
