@@ -23,6 +23,8 @@ CLI::Option* add(CLI::App& verb, const std::string& flag, T& target, const std::
 void add_setup(CLI::App& verb, Setup& setup) {
   add(verb, "--precision", setup.precision, "auto (8-bit activations for quantised weights) or f32")
       ->capture_default_str();
+  add(verb, "--vision-precision", setup.vision_precision, "auto, f32 or int8 (the vision tower)")
+      ->capture_default_str();
   add(verb, "--kv-type", setup.kv_type, "f32, f16 or q8_0")->capture_default_str();
   add(verb, "--threads", setup.threads, "0: the physical cores")->check(CLI::Range(0, 1024));
 }

@@ -57,8 +57,9 @@ Result<std::unique_ptr<Workbench>> Workbench::open(const Setup& setup, Halves ha
   HEARTH_TRY(bench->files_, open_files(path, setup.mmproj));
   bench->pool_ =
       std::make_unique<ThreadPool>(setup.threads > 0 ? setup.threads : default_threads());
-  bench->ops_ =
-      std::make_unique<CpuOps>(*kernels, *bench->pool_, CpuOptions{setup.precision != "f32"});
+  // An int8 tower is asked for by name, also where the rest shall be f32.
+  const bool eight_bit = setup.precision != "f32" || setup.vision_precision == "int8";
+  bench->ops_ = std::make_unique<CpuOps>(*kernels, *bench->pool_, CpuOptions{eight_bit});
   bench->trace_ = std::make_unique<Trace>(*bench->ops_);
   if (halves != Halves::vision) {
     Loader loader(*bench->trace_, bench->files_.text);
@@ -69,6 +70,7 @@ Result<std::unique_ptr<Workbench>> Workbench::open(const Setup& setup, Halves ha
       return bad_input(path + ": has no vision half (give it with --mmproj)");
     HEARTH_TRY(auto hidden, bench->files_.text.require_int("embedding_length", 1, 1 << 20));
     Loader loader(*bench->trace_, *bench->files_.vision);
+    HEARTH_TRY_STATUS(loader.choose_tower(setup.vision_precision));
     HEARTH_TRY(bench->vision_, load_vision_model(loader, static_cast<int>(hidden)));
   }
   return bench;

@@ -19,7 +19,7 @@ namespace hearth::debug {
 struct Setup {
   std::string model;  ///< a path, nano or synthetic:NAME:TYPE; "@isa" behind it chooses kernels
   std::string mmproj;
-  std::string precision = "auto", kv_type = "f32";
+  std::string precision = "auto", vision_precision = "auto", kv_type = "f32";
   int threads = 0;
 };
 

@@ -15,7 +15,7 @@ namespace {
 
 struct BenchFlags {
   std::optional<std::string> model;
-  std::string synthetic, mmproj, precision = "auto", kv_type = "f16";
+  std::string synthetic, mmproj, precision = "auto", vision_precision = "auto", kv_type = "f16";
   BenchOptions counts;
   int threads = 0, context = 0;
   bool roof = false, json = false, force = false;
@@ -53,6 +53,7 @@ int bench_model(Context& context, BenchFlags& flags) {
       flags.synthetic.empty() ? flags.model.value_or("nano") : "synthetic:" + flags.synthetic;
   load.mmproj = flags.mmproj;
   load.precision = flags.precision;
+  load.vision_precision = flags.vision_precision;
   load.kv_type = flags.kv_type;
   load.context = flags.context;
   load.force = flags.force;
@@ -145,6 +146,9 @@ void add_bench(CLI::App& app, Context& context) {
              "KV cache (f16)")
       .value("--precision", "P", read_choice(flags->precision, {"auto", "f32"}),
              "auto or f32 (auto)")
+      .value("--vision-precision", "P",
+             read_choice(flags->vision_precision, {"auto", "f32", "int8"}),
+             "of the vision tower: auto, f32 or int8 (auto)")
       .text("--mmproj", "FILE", flags->mmproj, "vision half, where it is not beside MODEL")
       .flag("--roof", flags->roof, "measure this machine's limits too, and the share reached")
       .flag("--force", flags->force, "run even when memory looks too small")

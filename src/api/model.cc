@@ -199,6 +199,7 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   HEARTH_TRY(model.text, load_text_model(text_loader));
   if (model.files.vision) {
     Loader vision_loader(*model.ops, *model.files.vision, report);
+    HEARTH_TRY_STATUS(vision_loader.choose_tower(options.vision_precision));
     HEARTH_TRY(model.vision, load_vision_model(vision_loader, model.text->shape().hidden));
   }
   if (options.progress) options.progress({"loading", total, total});

@@ -155,19 +155,17 @@ Result<Value> indent(Runtime& run, const Value& self, const Arguments& arguments
   HEARTH_TRY_STATUS(run.spend_bytes(text->bytes.size()));
   TextBuilder out = run.builder();
   if (first) out.add(*indention);
-  bool at_first = true;
   auto lines = line_ranges(text->view(), false);
   // An end of line at the very end leaves one more, empty line.
   std::string_view all = text->view();
   if (all.empty() || (lines.back().end < all.size() && all.back() != '\r'))
     lines.push_back({all.size(), all.size()});
-  for (ByteRange line : lines) {
-    if (out.overflowed()) break;
-    if (!at_first) {
-      out.add('\n');
+  for (std::size_t i = 0; i < lines.size() && !out.overflowed(); ++i) {
+    const ByteRange line = lines[i];
+    if (i > 0) {
+      out.add("\n", is_marked(*text, lines[i - 1].end, line.begin));
       if (blank || line.begin < line.end) out.add(*indention);
     }
-    at_first = false;
     out.add(*text, line.begin, line.end);
   }
   HEARTH_TRY(const Text* made, run.finish(std::move(out), text->safe));

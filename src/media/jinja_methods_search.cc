@@ -132,7 +132,12 @@ Result<Value> replace_text(Runtime& run, const Text& text, const Text& old, cons
     if (!old.bytes.empty()) at = find(text.view(), old.view(), done);
     if (at == kNowhere) break;
     out.add(text, done, at);
-    out.add(with);
+    // What stands for a user's words is the user's: typing what a template replaces by a token
+    // does not make one.
+    if (is_marked(text, at, at + old.bytes.size()))
+      out.add(with.view(), true);
+    else
+      out.add(with);
     done = at + old.bytes.size();
     if (count > 0) --count;
     if (!old.bytes.empty()) continue;

@@ -195,13 +195,14 @@ Result<Value> expandtabs(Runtime& run, const Value& self, const Arguments& argum
   HEARTH_TRY(std::size_t size, count_or(bound[0], 8, "a tab size"));
   const Text& text = *self.text;
   HEARTH_TRY_STATUS(run.spend_bytes(text.bytes.size()));
+  const Text blank{" ", {}}, users_blank{" ", {{0, 1}}};
   TextBuilder out = run.builder();
   std::size_t column = 0;
   for (std::size_t at = 0; at < text.bytes.size() && !out.overflowed();) {
     std::size_t next = at + unicode::decode(text.bytes, at).length;
     if (text.bytes[at] == '\t') {
       std::size_t blanks = size == 0 ? 0 : size - column % size;
-      out.fill(" ", blanks);
+      out.fill(is_marked(text, at, next) ? users_blank : blank, blanks);
       column += blanks;
     } else {
       out.add(text, at, next);

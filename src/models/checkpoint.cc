@@ -135,27 +135,26 @@ std::string Checkpoint::weight_types() const {
 
 namespace {
 
-/// Long arrays (vocabularies) stay in the file: only the tokenizer reads them.
-constexpr std::uint64_t kLongArray = 4096;
+MetaValue to_meta(const gguf::Array& array) {
+  // Nothing that a model asks for is long or nested. An empty array keeps the key's type wrong.
+  constexpr std::uint64_t kLongArray = 4096;
+  if (array.count > kLongArray || array.element == gguf::Type::array) return std::vector<double>{};
+  if (array.element == gguf::Type::string)
+    return std::vector<std::string>(array.strings.begin(), array.strings.end());
+  std::vector<double> numbers;
+  for (std::uint64_t i = 0; i < array.count; ++i) numbers.push_back(array.number(i));
+  return numbers;
+}
 
-std::optional<MetaValue> to_meta(const gguf::Value& value) {
+MetaValue to_meta(const gguf::Value& value) {
   return std::visit(
-      Overloaded{[](std::uint64_t v) -> std::optional<MetaValue> {
+      Overloaded{[](std::uint64_t v) -> MetaValue {
                    // No range goes that far: out of range stays out of range.
                    return static_cast<std::int64_t>(std::min<std::uint64_t>(v, INT64_MAX));
                  },
-                 [](std::int64_t v) -> std::optional<MetaValue> { return v; },
-                 [](double v) -> std::optional<MetaValue> { return v; },
-                 [](bool v) -> std::optional<MetaValue> { return v; },
-                 [](std::string_view v) -> std::optional<MetaValue> { return std::string(v); },
-                 [](const gguf::Array& a) -> std::optional<MetaValue> {
-                   if (a.count > kLongArray || a.element == gguf::Type::array) return std::nullopt;
-                   if (a.element == gguf::Type::string)
-                     return std::vector<std::string>(a.strings.begin(), a.strings.end());
-                   std::vector<double> numbers;
-                   for (std::uint64_t i = 0; i < a.count; ++i) numbers.push_back(a.number(i));
-                   return numbers;
-                 }},
+                 [](std::string_view v) -> MetaValue { return std::string(v); },
+                 [](const gguf::Array& a) { return to_meta(a); },
+                 [](auto v) -> MetaValue { return v; }},
       value.data);
 }
 
@@ -171,7 +170,7 @@ Result<Checkpoint> checkpoint_from_gguf(std::shared_ptr<const gguf::File> file, 
   for (const auto& [key, value] : file->metadata()) {
     if (key.starts_with("tokenizer.")) continue;
     std::string name(key.starts_with(prefix) ? key.substr(prefix.size()) : key);
-    if (auto meta = to_meta(value)) c.meta.emplace(std::move(name), std::move(*meta));
+    c.meta.emplace(std::move(name), to_meta(value));
   }
   for (const gguf::TensorInfo& info : file->tensors()) {
     StoredTensor tensor{info.type, {}, info.data, mapped};

@@ -1,5 +1,6 @@
 // A Hugging Face directory, translated into the names that GGUF files use: config.json,
 // safetensors (one file or shards), tokenizer.json, chat template, preprocessor_config.json.
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -7,59 +8,15 @@
 #include "base/blocks.h"
 #include "base/files.h"
 #include "formats/json.h"
+#include "formats/quote.h"
 #include "formats/safetensors.h"
 #include "models/checkpoint.h"
+#include "models/hf_config.h"
 
 namespace hearth {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Reading config.json: absent and null are the same, a wrong type is an error with the key.
-class Config {
- public:
-  Config(const Json& json, std::string where) : json_(json), where_(std::move(where)) {}
-
-  const Json* find(const std::string& key) const {
-    if (!json_.is_object()) return nullptr;
-    auto it = json_.find(key);
-    return it == json_.end() || it->is_null() ? nullptr : &*it;
-  }
-  Result<std::optional<std::int64_t>> integer(const std::string& key) const {
-    const Json* v = find(key);
-    if (!v) return std::optional<std::int64_t>{};
-    if (!v->is_number_integer()) return wrong(key, "an integer", *v);
-    return std::optional<std::int64_t>{v->get<std::int64_t>()};
-  }
-  Result<std::optional<double>> number(const std::string& key) const {
-    const Json* v = find(key);
-    if (!v) return std::optional<double>{};
-    if (!v->is_number()) return wrong(key, "a number", *v);
-    return std::optional<double>{v->get<double>()};
-  }
-  std::string text(const std::string& key, std::string fallback = "") const {
-    const Json* v = find(key);
-    return v && v->is_string() ? v->get<std::string>() : fallback;
-  }
-  bool flag(const std::string& key, bool fallback) const {
-    const Json* v = find(key);
-    return v && v->is_boolean() ? v->get<bool>() : fallback;
-  }
-  Config section(const std::string& key) const {
-    static const Json kNone = Json::object();
-    const Json* v = find(key);
-    return {v && v->is_object() ? *v : kNone, where_ + ": " + key};
-  }
-  const std::string& where() const { return where_; }
-
- private:
-  Error wrong(const std::string& key, const char* expected, const Json& found) const {
-    return bad_input(where_ + ": " + key + ": expected " + expected + ", found " +
-                     found.type_name());
-  }
-  const Json& json_;
-  std::string where_;
-};
 
 /// One translation in progress.
 struct Import {
@@ -95,6 +52,21 @@ std::vector<float> widen(const StoredTensor& t) {
   return values;
 }
 
+/// Layers under "prefix0.", "prefix1.", …: one that is missing in the middle must not end the
+/// count.
+std::int64_t count_layers(const Safetensors& store, const std::string& prefix) {
+  std::int64_t layers = 0;
+  for (std::string_view name : store.names()) {
+    if (!name.starts_with(prefix)) continue;
+    std::int64_t layer = 0;
+    const char* digits = name.data() + prefix.size();
+    auto [end, error] = std::from_chars(digits, name.data() + name.size(), layer);
+    if (error == std::errc() && end != digits && layer < INT32_MAX)
+      layers = std::max(layers, layer + 1);
+  }
+  return layers;
+}
+
 // ---- text ----
 
 struct Family {
@@ -105,6 +77,16 @@ constexpr Family kFamilies[] = {
     {"llama", "llama"}, {"mistral", "llama"},      {"qwen2", "qwen2"},
     {"qwen3", "qwen3"}, {"gemma3_text", "gemma3"}, {"gemma3", "gemma3"},
 };
+
+Result<std::string> find_family(const std::string& model_type, const std::string& where) {
+  std::string known;
+  for (const Family& family : kFamilies) {
+    if (model_type == family.model_type) return std::string(family.architecture);
+    known += std::string(family.model_type) + ", ";
+  }
+  return bad_input(where + ": unknown model_type " + quote_name(model_type) + " (known: " + known +
+                   "smolvlm, idefics3)");
+}
 
 struct NamePair {
   const char *hf, *gguf;
@@ -138,12 +120,13 @@ Result<std::string> find_text_prefix(const Import& import) {
 }
 
 /// Llama 3's frequency factors (transformers, modeling_rope_utils): long waves are stretched.
-Status llama3_factors(Import& import, const Config& scaling, double base, std::int64_t head_dim) {
+Status llama3_factors(Import& import, const HfConfig& scaling, double base, std::int64_t head_dim) {
   HEARTH_TRY(auto factor, scaling.number("factor"));
   HEARTH_TRY(auto low, scaling.number("low_freq_factor"));
   HEARTH_TRY(auto high, scaling.number("high_freq_factor"));
   HEARTH_TRY(auto old_context, scaling.number("original_max_position_embeddings"));
-  if (!factor || !low || !high || !old_context || *factor <= 0 || *high <= *low)
+  if (!factor || !low || !high || !old_context || *factor <= 0 || *low <= 0 || *high <= *low ||
+      *old_context <= 0)
     return bad_input(scaling.where() +
                      ": llama3 scaling needs factor, low_freq_factor, "
                      "high_freq_factor, original_max_position_embeddings");
@@ -164,18 +147,19 @@ Status llama3_factors(Import& import, const Config& scaling, double base, std::i
   return {};
 }
 
-Status read_rope(Import& import, const Config& config, std::int64_t head_dim) {
+Status read_rope(Import& import, const HfConfig& config, std::int64_t head_dim) {
   auto& meta = import.out.meta;
   // transformers 5 moved rope_theta and rope_scaling into one object.
-  Config parameters = config.find("rope_parameters") ? config.section("rope_parameters")
-                                                     : config.section("rope_scaling");
+  HEARTH_TRY(HfConfig parameters,
+             config.section(config.find("rope_parameters") ? "rope_parameters" : "rope_scaling"));
   HEARTH_TRY(auto theta, config.number("rope_theta"));
   if (!theta) {
     HEARTH_TRY(theta, parameters.number("rope_theta"));
   }
   double base = theta.value_or(10000);
   meta["rope.freq_base"] = base;
-  std::string type = parameters.text("rope_type", parameters.text("type", "default"));
+  HEARTH_TRY(std::string type, parameters.text("type", "default"));
+  HEARTH_TRY(type, parameters.text("rope_type", type));
   if (type == "default") return {};
   if (type == "llama3") return llama3_factors(import, parameters, base, head_dim);
   if (type == "linear") {
@@ -184,22 +168,16 @@ Status read_rope(Import& import, const Config& config, std::int64_t head_dim) {
     meta["rope.scaling.factor"] = factor.value_or(1);
     return {};
   }
-  return bad_input(config.where() + ": rope type \"" + type +
-                   "\" is not supported (known: default, linear, llama3)");
+  return bad_input(config.where() + ": rope type " + quote_name(type) +
+                   " is not supported (known: default, linear, llama3)");
 }
 
-Result<Checkpoint> import_text(const Safetensors& store, const Config& root, const Config& config,
-                               const std::string& model_type, const std::string& where) {
+Result<Checkpoint> import_text(const Safetensors& store, const HfConfig& root,
+                               const HfConfig& config, const std::string& model_type,
+                               const std::string& where) {
   Checkpoint out;
   out.where = where;
-  std::string known;
-  for (const Family& family : kFamilies) {
-    if (model_type == family.model_type) out.architecture = family.architecture;
-    known += std::string(known.empty() ? "" : ", ") + family.model_type;
-  }
-  if (out.architecture.empty())
-    return bad_input(where + ": unknown model_type \"" + model_type + "\" (known: " + known +
-                     ", smolvlm, idefics3)");
+  HEARTH_TRY(out.architecture, find_family(model_type, where));
   const bool gemma = out.architecture == "gemma3";
   Import import{store, out};
   HEARTH_TRY(const std::string prefix, find_text_prefix(import));
@@ -209,24 +187,25 @@ Result<Checkpoint> import_text(const Safetensors& store, const Config& root, con
   if (embedding.shape.size() != 2)
     return bad_input(where + ": tensor " + prefix + "embed_tokens.weight is no matrix");
   auto hidden = static_cast<std::int64_t>(embedding.shape[1]);
+  auto vocab = static_cast<std::int64_t>(embedding.shape[0]);
+  HEARTH_TRY_STATUS(config.agrees("hidden_size", hidden));
+  HEARTH_TRY_STATUS(config.agrees("vocab_size", vocab));
   HEARTH_TRY(auto heads_given, config.integer("num_attention_heads"));
   std::int64_t heads = heads_given.value_or(32);  // the 2.2B SmolVLM omits it
   HEARTH_TRY(auto kv_heads, config.integer("num_key_value_heads"));
   HEARTH_TRY(auto head_dim_given, config.integer("head_dim"));
   if (heads < 1) return bad_input(where + ": num_attention_heads is " + std::to_string(heads));
   std::int64_t head_dim = head_dim_given.value_or(gemma ? 256 : hidden / heads);
+  if (head_dim < 2 || head_dim > 1024)
+    return bad_input(config.where() + ": head_dim: expected 2 to 1024, found " +
+                     std::to_string(head_dim));
   HEARTH_TRY(auto layers, config.integer("num_hidden_layers"));
   HEARTH_TRY(auto ffn, config.integer("intermediate_size"));
   HEARTH_TRY(auto context, config.integer("max_position_embeddings"));
   HEARTH_TRY(auto eps, config.number("rms_norm_eps"));
   HEARTH_TRY(StoredTensor gate, import.fetch(prefix + "layers.0.mlp.gate_proj.weight"));
-  std::int64_t found_layers = 0;
-  for (bool more = true; more && found_layers < 1024; ++found_layers) {
-    HEARTH_TRY(more, import.has(prefix + "layers." + std::to_string(found_layers + 1) +
-                                ".input_layernorm.weight"));
-  }
   auto& meta = out.meta;
-  meta["block_count"] = layers.value_or(found_layers);
+  meta["block_count"] = layers.value_or(count_layers(store, prefix + "layers."));
   meta["embedding_length"] = hidden;
   meta["attention.head_count"] = heads;
   meta["attention.head_count_kv"] = kv_heads.value_or(heads);
@@ -236,7 +215,7 @@ Result<Checkpoint> import_text(const Safetensors& store, const Config& root, con
       ffn.value_or(gate.shape.empty() ? 0 : static_cast<std::int64_t>(gate.shape[0]));
   meta["context_length"] = context.value_or(2048);
   meta["attention.layer_norm_rms_epsilon"] = eps.value_or(1e-6);
-  meta["vocab_size"] = static_cast<std::int64_t>(embedding.shape[0]);
+  meta["vocab_size"] = vocab;
   HEARTH_TRY_STATUS(read_rope(import, config, head_dim));
   if (gemma) {
     HEARTH_TRY(auto window, config.integer("sliding_window"));
@@ -252,7 +231,8 @@ Result<Checkpoint> import_text(const Safetensors& store, const Config& root, con
   // Tensors.
   out.tensors["token_embd.weight"] = embedding;
   HEARTH_TRY_STATUS(import.take(prefix + "norm.weight", "output_norm.weight"));
-  if (!root.flag("tie_word_embeddings", false)) {
+  HEARTH_TRY(const bool tied, root.flag("tie_word_embeddings", false));
+  if (!tied) {
     for (const char* name : {"lm_head.weight", "language_model.lm_head.weight"})
       HEARTH_TRY_STATUS(import.take(name, "output.weight"));
   }
@@ -300,8 +280,8 @@ void fix_patch_layout(Import& import) {
   import.own("v.patch_embd.weight", {h, 3, p, p}, std::move(to));
 }
 
-Result<Checkpoint> import_vision(const Safetensors& store, const Config& root,
-                                 const Config& preprocessor, std::int64_t text_hidden,
+Result<Checkpoint> import_vision(const Safetensors& store, const HfConfig& root,
+                                 const HfConfig& preprocessor, std::int64_t text_hidden,
                                  const std::string& where) {
   Checkpoint out;
   out.where = where;
@@ -320,15 +300,13 @@ Result<Checkpoint> import_vision(const Safetensors& store, const Config& root,
   for (const char* name : {"model.connector.modality_projection.proj.weight",
                            "connector.modality_projection.proj.weight"})
     HEARTH_TRY_STATUS(import.take(name, "mm.model.fc.weight"));
-  std::int64_t layers = 0;
-  for (; layers < 256; ++layers) {
-    const std::string from = prefix + "encoder.layers." + std::to_string(layers) + ".";
-    HEARTH_TRY(bool there, import.has(from + "mlp.fc1.weight"));
-    if (!there) break;
+  const std::int64_t layers = count_layers(store, prefix + "encoder.layers.");
+  for (std::int64_t i = 0; i < layers && i < 256; ++i) {
+    const std::string from = prefix + "encoder.layers." + std::to_string(i) + ".";
     for (const NamePair& name : kTowerNames)
       for (const char* part : {".weight", ".bias"})
         HEARTH_TRY_STATUS(import.take(from + name.hf + part,
-                                      "v.blk." + std::to_string(layers) + "." + name.gguf + part));
+                                      "v.blk." + std::to_string(i) + "." + name.gguf + part));
   }
   const StoredTensor* patch = out.find("v.patch_embd.weight");
   const StoredTensor* positions = out.find("v.position_embd.weight");
@@ -341,12 +319,21 @@ Result<Checkpoint> import_vision(const Safetensors& store, const Config& root,
   fix_patch_layout(import);
 
   // Published configs omit most of the tower's sizes: shapes say them (spec §1.2).
-  Config config = root.section("vision_config");
+  HEARTH_TRY(HfConfig config, root.section("vision_config"));
   const auto hidden = static_cast<std::int64_t>(out.find("v.patch_embd.weight")->shape[0]);
   const auto side = static_cast<std::int64_t>(out.find("v.patch_embd.weight")->shape[2]);
   const auto grid =
       static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(positions->shape[0]))));
+  const auto ffn = static_cast<std::int64_t>(fc1->shape[0]);
+  HEARTH_TRY_STATUS(config.agrees("hidden_size", hidden));
+  HEARTH_TRY_STATUS(config.agrees("patch_size", side));
+  HEARTH_TRY_STATUS(config.agrees("intermediate_size", ffn));
+  HEARTH_TRY_STATUS(config.agrees("num_hidden_layers", layers));
   HEARTH_TRY(auto image, config.integer("image_size"));
+  if (image && (*image < 1 || *image / std::max<std::int64_t>(side, 1) != grid))
+    return bad_input(config.where() + ": image_size " + std::to_string(*image) +
+                     " does not fit the weights: patches of " + std::to_string(side) +
+                     " px, positions for " + std::to_string(grid) + " × " + std::to_string(grid));
   HEARTH_TRY(auto heads, config.integer("num_attention_heads"));
   HEARTH_TRY(auto eps, config.number("layer_norm_eps"));
   HEARTH_TRY(auto scale, root.integer("scale_factor"));
@@ -357,27 +344,23 @@ Result<Checkpoint> import_vision(const Safetensors& store, const Config& root,
   meta["projector_type"] = std::string("idefics3");
   meta["has_vision_encoder"] = true;
   meta["use_gelu"] = true;
-  meta["vision.image_size"] =
-      image && *image / std::max<std::int64_t>(side, 1) == grid ? *image : grid * side;
+  meta["vision.image_size"] = image.value_or(grid * side);
   meta["vision.patch_size"] = side;
   meta["vision.embedding_length"] = hidden;
-  meta["vision.feed_forward_length"] = static_cast<std::int64_t>(fc1->shape[0]);
+  meta["vision.feed_forward_length"] = ffn;
   meta["vision.block_count"] = layers;
   meta["vision.attention.head_count"] =
       heads.value_or(hidden == 1152 ? 16 : std::max<std::int64_t>(hidden / 64, 1));
   meta["vision.attention.layer_norm_epsilon"] = eps.value_or(1e-6);
   meta["vision.projection_dim"] = text_hidden;
   meta["vision.projector.scale_factor"] = scale.value_or(2);
-  HEARTH_TRY(auto longest, preprocessor.section("size").integer("longest_edge"));
+  HEARTH_TRY(HfConfig size, preprocessor.section("size"));
+  HEARTH_TRY(auto longest, size.integer("longest_edge"));
   if (longest) meta["vision.preproc_image_size"] = *longest;
-  meta["vision.preproc_split"] = preprocessor.flag("do_image_splitting", true);
+  HEARTH_TRY(meta["vision.preproc_split"], preprocessor.flag("do_image_splitting", true));
   for (const char* key : {"image_mean", "image_std"}) {
-    std::vector<double> values(3, 0.5);
-    if (const Json* given = preprocessor.find(key); given && given->is_array()) {
-      values.clear();
-      for (const Json& v : *given) values.push_back(v.is_number() ? v.get<double>() : NAN);
-    }
-    meta["vision." + std::string(key)] = std::move(values);
+    HEARTH_TRY(std::vector<double> values, preprocessor.numbers(key));
+    if (preprocessor.find(key)) meta["vision." + std::string(key)] = std::move(values);
   }
   return out;
 }
@@ -386,8 +369,7 @@ Result<Checkpoint> import_vision(const Safetensors& store, const Config& root,
 
 Result<Json> optional_json(const fs::path& path) {
   if (!fs::exists(path)) return Json::object();
-  HEARTH_TRY(std::string text, read_file(path));
-  return parse_json(text, path.string());
+  return read_json_object(path);
 }
 
 Result<std::string> read_chat_template(const fs::path& dir, const Json& tokenizer_config) {
@@ -414,24 +396,22 @@ Result<ModelFiles> open_hf_directory(const fs::path& dir) {
   if (!fs::exists(dir / "config.json"))
     return bad_input(dir.string() +
                      ": no config.json here; expected a Hugging Face model directory");
-  HEARTH_TRY(std::string config_text, read_file(dir / "config.json"));
-  HEARTH_TRY(Json config_json, parse_json(config_text, (dir / "config.json").string()));
+  HEARTH_TRY(Json config_json, read_json_object(dir / "config.json"));
   HEARTH_TRY(Json preprocessor_json, optional_json(dir / "preprocessor_config.json"));
   HEARTH_TRY(Json tokenizer_config, optional_json(dir / "tokenizer_config.json"));
   HEARTH_TRY(Safetensors opened, Safetensors::open_dir(dir));
   auto store = std::make_shared<Safetensors>(std::move(opened));
 
-  Config root(config_json, (dir / "config.json").string());
-  std::string model_type = root.text("model_type");
+  const HfConfig root(config_json, (dir / "config.json").string());
+  HEARTH_TRY(std::string model_type, root.text("model_type"));
   const bool vlm = model_type == "smolvlm" || model_type == "idefics3";
-  const bool has_text_config = root.find("text_config") != nullptr;
-  Config text = has_text_config ? root.section("text_config") : root;
-  std::string text_type = vlm               ? "llama"
-                          : has_text_config ? text.text("model_type", model_type)
-                                            : model_type;
+  if (!vlm) HEARTH_TRY_STATUS(find_family(model_type, dir.string()));
+  HEARTH_TRY(HfConfig inner, root.section("text_config"));
+  HfConfig text = root.find("text_config") ? inner : root;
+  HEARTH_TRY(std::string text_type, text.text("model_type", vlm ? "llama" : model_type));
   HEARTH_TRY(files.text, import_text(*store, root, text, text_type, dir.string()));
   if (vlm) {
-    Config preprocessor(preprocessor_json, (dir / "preprocessor_config.json").string());
+    HfConfig preprocessor(preprocessor_json, (dir / "preprocessor_config.json").string());
     std::int64_t hidden = std::get<std::int64_t>(files.text.meta["embedding_length"]);
     HEARTH_TRY(files.vision, import_vision(*store, root, preprocessor, hidden, dir.string()));
     files.vision->keep_alive.push_back(store);

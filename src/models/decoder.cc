@@ -55,7 +55,10 @@ Result<DecoderConfig> read_decoder_config(const Checkpoint& c) {
   if (embedding->shape[0] < 1 || embedding->shape[0] > (1u << 24))
     return problem("token_embd.weight has " + std::to_string(embedding->shape[0]) + " rows");
   const auto vocab = static_cast<std::int64_t>(embedding->shape[0]);
-  HEARTH_TRY_STATUS(c.int_or("vocab_size", vocab, vocab, vocab));
+  HEARTH_TRY(auto vocab_given, c.int_or("vocab_size", vocab, INT64_MIN, INT64_MAX));
+  if (vocab_given != vocab)
+    return problem("vocab_size is " + std::to_string(vocab_given) + ", but token_embd.weight has " +
+                   std::to_string(vocab) + " rows");
   shape.vocab = static_cast<int>(vocab);
   shape.layers = static_cast<int>(layers);
   shape.hidden = static_cast<int>(hidden);

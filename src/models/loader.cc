@@ -32,6 +32,14 @@ const StoredTensor* Loader::require(const std::string& name, std::vector<std::ui
   return tensor;
 }
 
+Status Loader::choose_tower(const std::string& precision) {
+  tower_.reset();
+  if (precision == "auto") return {};
+  if (precision == "f32") return tower_ = Arithmetic::f32, Status();
+  if (precision == "int8") return tower_ = Arithmetic::int8, Status();
+  return bad_input("--vision-precision: expected auto, f32 or int8, found \"" + precision + "\"");
+}
+
 RawWeight Loader::matrix(const std::string& name, std::int64_t n, std::int64_t k) {
   RawWeight raw;
   const StoredTensor* tensor =
@@ -55,7 +63,7 @@ Linear Loader::linear(const std::string& name, std::int64_t n, std::int64_t k,
                       std::vector<std::int32_t> row_order) {
   RawWeight raw = matrix(name + ".weight", n, k);
   if (!status_) return {};
-  raw.eight_bit = eight_bit_;
+  raw.arithmetic = arithmetic_;
   Linear linear;
   if (has(name + ".bias")) {
     std::vector<float> bias = floats(name + ".bias", n);

@@ -67,8 +67,14 @@ class Loader {
   Loader(Ops& ops, const Checkpoint& checkpoint, Report report = {})
       : ops_(ops), checkpoint_(checkpoint), report_(std::move(report)) {}
 
-  /// From here on, float matrices of linears may run as q8_0 (towers of quantised files).
-  void allow_eight_bit(bool on) { eight_bit_ = on; }
+  /// How linears that are read from here on shall be computed.
+  void use(Arithmetic arithmetic) { arithmetic_ = arithmetic; }
+  /// How the layers of a vision tower are computed, as --vision-precision says it: "auto" (int8
+  /// where the file is quantised, its float matrices included, else f32), "f32", "int8".
+  Status choose_tower(const std::string& precision);
+  Arithmetic tower() const {
+    return tower_.value_or(checkpoint_.quantised() ? Arithmetic::int8 : Arithmetic::stored);
+  }
   const Checkpoint& checkpoint() const { return checkpoint_; }
   bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
   /// "name.weight" [n, k], and "name.bias" [n] where the file has it. row_order: see RawWeight.
@@ -98,7 +104,8 @@ class Loader {
   const Checkpoint& checkpoint_;
   Report report_;
   Status status_;
-  bool eight_bit_ = false;
+  Arithmetic arithmetic_ = Arithmetic::stored;
+  std::optional<Arithmetic> tower_;
 };
 
 /// The rows of Q or K as GGUF's llama files order them (adjacent rotary pairs), back to halves:

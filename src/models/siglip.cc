@@ -52,7 +52,7 @@ Result<Siglip> Siglip::load(Loader& loader) {
   std::iota(tower.position_ids_.begin(), tower.position_ids_.end(), 0);
   tower.post_w_ = loader.vec("v.post_ln.weight", c.hidden);
   tower.post_b_ = loader.vec("v.post_ln.bias", c.hidden);
-  loader.allow_eight_bit(loader.checkpoint().quantised());
+  loader.use(loader.tower());
   for (int i = 0; i < c.layers && loader.status(); ++i) {
     const std::string b = "v.blk." + std::to_string(i) + ".";
     Layer layer;

@@ -102,14 +102,35 @@ std::string special_text(const Tokenizer& tokenizer, std::optional<TokenId> id) 
   return id ? tokenizer.piece(*id) : "";
 }
 
+/// Text templates print a message's string; those of vision models loop over typed items and would
+/// pass over it in silence, also where the vision half is absent.
+bool prints_strings(const ChatTemplate& chat_template, Json variables) {
+  constexpr const char* kWords = "words of a message";
+  variables["messages"] = Json::array({{{"role", "user"}, {"content", kWords}}});
+  auto rendered = chat_template.render(variables);
+  return !rendered || rendered->text.find(kWords) != std::string::npos;
+}
+
+Json template_variables(const Tokenizer& tokenizer) {
+  return {{"messages", Json::array()},
+          {"tools", nullptr},
+          {"documents", nullptr},
+          {"add_generation_prompt", true},
+          {"bos_token", special_text(tokenizer, tokenizer.bos())},
+          {"eos_token", special_text(tokenizer, tokenizer.eos())},
+          {"unk_token", special_text(tokenizer, tokenizer.unk())},
+          {"pad_token", special_text(tokenizer, tokenizer.pad())}};
+}
+
 }  // namespace
 
 Result<Prompt> build_chat_prompt(const PromptContext& context,
                                  const std::vector<PromptMessage>& messages) {
   std::vector<std::shared_ptr<const Picture>> pictures;
-  Json list = Json::array();
+  Json variables = template_variables(*context.tokenizer);
+  const bool as_items = context.vision || (context.chat_template &&
+                                           !prints_strings(*context.chat_template, variables));
   for (const PromptMessage& message : messages) {
-    // Vision templates loop over typed items; text templates print one string.
     Json items = Json::array();
     std::string words;
     for (const PromptPart& part : message.parts) {
@@ -122,7 +143,8 @@ Result<Prompt> build_chat_prompt(const PromptContext& context,
         words += part.text;
       }
     }
-    list.push_back({{"role", message.role}, {"content", context.vision ? items : Json(words)}});
+    variables["messages"].push_back(
+        {{"role", message.role}, {"content", as_items ? items : Json(words)}});
   }
 
   MarkedText text;
@@ -133,14 +155,6 @@ Result<Prompt> build_chat_prompt(const PromptContext& context,
       if (&message != &messages.back()) text.append("\n", false);
     }
   } else {
-    Json variables = {{"messages", list},
-                      {"tools", nullptr},
-                      {"documents", nullptr},
-                      {"add_generation_prompt", true},
-                      {"bos_token", special_text(*context.tokenizer, context.tokenizer->bos())},
-                      {"eos_token", special_text(*context.tokenizer, context.tokenizer->eos())},
-                      {"unk_token", special_text(*context.tokenizer, context.tokenizer->unk())},
-                      {"pad_token", special_text(*context.tokenizer, context.tokenizer->pad())}};
     HEARTH_TRY(ChatTemplate::Rendered rendered, context.chat_template->render(variables));
     text.text = std::move(rendered.text);
     text.literal = std::move(rendered.from_messages);

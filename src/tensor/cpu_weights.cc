@@ -54,6 +54,12 @@ class RowSource {
   std::vector<std::byte> converted_;
 };
 
+DType panel_type(DType stored, Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::f32 && is_quantised(stored)) return DType::f32;
+  if (arithmetic == Arithmetic::int8 && !is_quantised(stored)) return DType::q8_0;
+  return stored;
+}
+
 }  // namespace
 
 Weight CpuOps::prepare(const RawWeight& raw, Use use) {
@@ -62,9 +68,8 @@ Weight CpuOps::prepare(const RawWeight& raw, Use use) {
   auto weight = std::make_shared<CpuWeight>();
   weight->raw = raw;
   if (use != Use::gather) {
-    DType type = raw.type;
-    if (!options_.quantised_activations && is_quantised(type)) type = DType::f32;
-    if (options_.quantised_activations && raw.eight_bit && !is_quantised(type)) type = DType::q8_0;
+    const DType type =
+        panel_type(raw.type, options_.quantised_activations ? raw.arithmetic : Arithmetic::f32);
     std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
     std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
     std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);

@@ -30,14 +30,21 @@ struct Tensor {
   explicit operator bool() const { return buffer != nullptr; }
 };
 
+/// How products with a weight are computed.
+enum class Arithmetic : std::uint8_t {
+  stored,  ///< quantised ones on 8-bit activations, the others in f32
+  int8,    ///< float ones as q8_0 too
+  f32,     ///< quantised ones widened to f32
+};
+
 /// A matrix as a file stores it: y = W·x with W [n, k], one row after another.
 struct RawWeight {
   DType type = DType::f32;
   std::int64_t n = 0, k = 0;
   std::span<const std::byte> data;      ///< n rows of row_bytes(type, k); must stay mapped
   std::vector<std::int32_t> row_order;  ///< row i of W is stored row row_order[i]; empty: as stored
-  bool mapped = false;     ///< the bytes are a file's: pages may be dropped after packing
-  bool eight_bit = false;  ///< a float matrix of a quantised file: may be used as q8_0
+  bool mapped = false;  ///< the bytes are a file's: pages may be dropped after packing
+  Arithmetic arithmetic = Arithmetic::stored;
 };
 
 /// What a weight will be asked for.

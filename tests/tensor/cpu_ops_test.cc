@@ -124,7 +124,7 @@ TEST_F(Rig, RowOrderPermutesTheRowsOfAWeight) {
 
 TEST_F(Rig, AFloatMatrixOfAQuantisedFileRunsInEightBitsWithAnyWidth) {
   Matrix w(DType::f16, 30, 100, 1);  // 100 is no multiple of 32
-  w.raw.eight_bit = true;
+  w.raw.arithmetic = Arithmetic::int8;
   Linear linear{ops_.prepare(w.raw, Use::linear), {}};
   EXPECT_EQ(ops_.activation_for({&linear}), Out::q8a);
   auto x = random_values(3 * 100, 2);
