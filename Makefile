@@ -7,7 +7,7 @@ CCACHE := $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_CXX_COMPILER_LAUNC
 CMAKE_FLAGS = -G Ninja $(CCACHE)
 ISAS = reference avx2 avx512
 
-.PHONY: all demo test setup setup-test build check sanitize tsan neon format clean
+.PHONY: all demo test train-nano eval-nano setup setup-test build check sanitize tsan neon format clean
 
 all: build
 
@@ -63,6 +63,20 @@ neon: setup-test
 	@cmake -S . -B $(BUILD)-neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -DHEARTH_KERNELS_ONLY=ON >$(BUILD)-neon.log 2>&1 || { cat $(BUILD)-neon.log; exit 1; }
 	@cmake --build $(BUILD)-neon -j $(JOBS)
 	@ctest --test-dir $(BUILD)-neon --output-on-failure
+
+# The embedded model: trained, exported and converted (recipes/nano/README.md says how and how well).
+NANO := recipes/nano
+MINUTES ?= 150
+train-nano: build
+	@tools/setup.sh train
+	@echo "== training nano for $(MINUTES) minutes (checkpoints in $(NANO)/out; run again to go on)"
+	@cd $(NANO) && /usr/bin/python3 train.py --out out --minutes $(MINUTES)
+	@cd $(NANO) && /usr/bin/python3 export.py --out out --to out/hf
+	@$(BUILD)/hearth convert $(NANO)/out/hf models/nano/nano.gguf --type q8_0
+
+eval-nano: build
+	@tools/setup.sh train
+	@cd $(NANO) && /usr/bin/python3 evaluate.py --hearth $(abspath $(BUILD))/hearth
 
 format:
 	@clang-format-16 -i $$(git ls-files '*.h' '*.cc')

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing on Debian 12: `tools/setup.sh build` for the program, `test` for its tests.
+# Installs what is missing on Debian 12: `tools/setup.sh build` for the program, `test` for its tests,
+# `train` for recipes/nano.
 set -eu
 
 build_packages="g++ cmake ninja-build pkg-config
@@ -9,8 +10,12 @@ test_packages="libgtest-dev libpcre2-dev python3 strace
   clang-16 libclang-rt-16-dev clang-format-16
   g++-aarch64-linux-gnu qemu-user"
 
+train_packages="python3-torch python3-numpy python3-pil libopenblas0-pthread librsvg2-bin
+  fonts-dejavu-core fonts-liberation fonts-freefont-ttf"
+
 packages=$build_packages
 if [ "${1:-build}" = test ]; then packages="$packages $test_packages"; fi
+if [ "${1:-build}" = train ]; then packages="$packages $train_packages"; fi
 
 missing=""
 for package in $packages; do
