@@ -117,9 +117,11 @@ Status render_template(Console& console, const TemplateWishes& wishes) {
   // transformers passes these always.
   for (const char* name : {"tools", "documents"})
     if (!variables.contains(name)) variables[name] = nullptr;
-  HEARTH_TRY(const ChatTemplate parsed, ChatTemplate::parse(source));
-  HEARTH_TRY(const auto rendered, parsed.render(variables));
-  console.print(rendered.text);
+  const auto parsed = ChatTemplate::parse(source);
+  if (!parsed) return about(wishes.file, parsed.error());
+  const auto rendered = parsed->render(variables);
+  if (!rendered) return about(wishes.file, rendered.error());
+  console.print(rendered->text);
   return {};
 }
 

@@ -74,13 +74,19 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kLongest = 100;
-  if (text.size() <= kLongest) return '"' + one_line(text) + '"';
-  std::size_t end = kLongest;
+namespace {
+
+/// At most `longest` bytes, whole UTF-8 characters.
+std::string shortened(std::string_view text, std::size_t longest) {
+  if (text.size() <= longest) return one_line(text);
+  std::size_t end = longest;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return '"' + one_line(text.substr(0, end)) + "…\"";
+  return one_line(text.substr(0, end)) + "…";
 }
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) { return '"' + shortened(text, 100) + '"'; }
 
 Console::Console()
     : input_is_terminal_(::isatty(STDIN_FILENO)),
@@ -115,8 +121,9 @@ int Console::report(const Error& error) {
     clear_progress();
     return kInterrupted;
   }
-  note(error.message);
-  return error.kind == ErrorKind::bad_input ? kBadInput : kFailed;
+  constexpr std::size_t kLongest = 1000;  // a stranger's text must not fill the screen
+  note(shortened(error.message, kLongest));
+  return error.kind == ErrorKind::failed ? kFailed : kBadInput;
 }
 
 void Console::stats(std::string_view text) {

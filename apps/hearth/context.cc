@@ -12,7 +12,9 @@ Result<Engine> Context::make_engine(int threads) {
   options.log = [this](LogLevel level, std::string_view text) {
     if (level == LogLevel::warning) console.note(text);
   };
-  return Engine::create(options);
+  auto engine = Engine::create(options);
+  if (engine || !engine.error().message.starts_with("isa:")) return engine;
+  return bad_input("HEARTH_ISA" + engine.error().message.substr(3));
 }
 
 }  // namespace hearth::cli

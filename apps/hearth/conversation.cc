@@ -107,7 +107,9 @@ void Conversation::add_picture(const std::string& path) {
   if (path.empty()) return console_.note("/image needs a file: /image picture.png");
   if (!model_.info().has_vision)
     return console_.note(fmt::format("{} reads text only", model_.info().name));
-  if (auto status = readable_file(path); !status) {
+  auto status = readable_file(path);
+  if (status) status = check_picture(path);
+  if (!status) {
     console_.report(status.error());
     return;
   }
@@ -130,10 +132,11 @@ void Conversation::ask(const std::string& prompt) {
   const auto answer = options_.raw ? chat_.complete(*message, how) : chat_.ask(*message, how);
   console_.clear_progress();
   if (!answer) {
-    if (console_.report(answer.error()) != kInterrupted && !pictures_.empty())
-      console_.note("the pictures of this message are dropped");
-    else
-      console_.line("");
+    console_.report(answer.error());
+    if (answer.error().kind == ErrorKind::cancelled) console_.line("");
+    if (answer.error().kind == ErrorKind::too_long)
+      console_.note("/clear forgets the conversation and makes room");
+    if (!pictures_.empty()) console_.note("the pictures of this message are dropped");
     pictures_.clear();
     return;
   }

@@ -89,8 +89,11 @@ std::string did_you_mean(const std::vector<std::string>& names) {
 }
 
 bool names_model(const std::string& word) {
-  std::error_code ignored;
-  return word == "nano" || word.starts_with("synthetic:") || fs::exists(word, ignored);
+  if (word == "nano" || word.starts_with("synthetic:")) return true;
+  std::error_code error;
+  const auto status = fs::status(word, error);
+  // What may not be looked at is there: loading it will say why it cannot be read.
+  return fs::exists(status) || error == std::errc::permission_denied;
 }
 
 Error no_such_model(const std::string& word) {
@@ -119,6 +122,7 @@ Result<ModelAndPrompt> resolve(const std::optional<std::string>& first,
   if (names_model(*first)) return ModelAndPrompt{*first, second};
   if (second) return no_such_model(*first);
   if (holds_space(*first)) return ModelAndPrompt{"", *first};
+  if (first->ends_with(".gguf") || first->find('/') != first->npos) return no_such_model(*first);
   return bad_input(fmt::format(
       "{} is neither a model nor a question (a question of one word needs a model before it: "
       "hearth run nano WORD){}",

@@ -78,10 +78,12 @@ int run(Context& context, RunOptions& options) {
   const auto model = Model::load(*engine, options.load);
   console.clear_progress();
   if (!model) return console.report(model.error());
-  if (!options.images.empty() && !model->info().has_vision)
+  if (!options.images.empty() && !model->info().has_vision) {
+    const std::string& problem = model->info().vision_problem;
     return console.report(bad_input(
-        fmt::format("--image: {} reads text only (a vision model needs its mmproj file: --mmproj)",
-                    model->info().name)));
+        fmt::format("--image: {} reads text only ({})", model->info().name,
+                    problem.empty() ? "a vision model needs its mmproj file: --mmproj" : problem)));
+  }
   return chat ? converse(context, *engine, *model, options)
               : answer_once(context, *engine, *model, options, *message);
 }

@@ -70,6 +70,9 @@ struct Answer {
   } timings;
 };
 
+/// Whether the file is a picture that can be read. Errors (`bad_input`): what decoding it says.
+Status check_picture(const std::string& path);
+
 class Chat {
  public:
   /// `system`: the system message, "" for none.

@@ -10,8 +10,9 @@ namespace hearth {
 
 /// What a caller can do about an error; the command line maps it to an exit code.
 enum class ErrorKind {
-  bad_input,  ///< a file, flag or prompt is wrong (exit 2)
-  failed,     ///< the machine or the run failed: disk full, out of memory (exit 1)
+  bad_input,  ///< a file, flag, prompt or place to write is wrong (exit 2)
+  too_long,   ///< the context does not hold the prompt (exit 2)
+  failed,     ///< the machine or the run failed: out of memory (exit 1)
   cancelled,  ///< the user or the client stopped it (exit 130)
 };
 
@@ -24,6 +25,11 @@ struct Error {
 inline Error bad_input(std::string message) { return {ErrorKind::bad_input, std::move(message)}; }
 inline Error failed(std::string message) { return {ErrorKind::failed, std::move(message)}; }
 inline Error cancelled() { return {ErrorKind::cancelled, "cancelled"}; }
+/// The same error with the name of the file it is about in front.
+inline Error about(const std::string& file, Error error) {
+  error.message = file + ": " + error.message;
+  return error;
+}
 
 /// A `T` or an `Error`. Anything that can go wrong outside us returns one; reading the side that
 /// is not there throws std::bad_variant_access.

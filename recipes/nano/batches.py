@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import draw
+import questions
 import scenes
 from model import IMAGE_TOKENS
 
@@ -51,7 +52,7 @@ def conversations(rng, count, tokenizer, level=1.0):
         pictures.append(draw.render(scene, rng))
         label, offset = draw.dense_labels(scene)
         labels.append(label), offsets.append(offset)
-        asked = scenes.questions(scene, rng)
+        asked = questions.questions(scene, rng)
         asked = [asked[i] for i in rng.permutation(len(asked))[:8]]
         rows.append([(kind, *turn(tokenizer, q, a)) for kind, q, a in asked])
     length = max(len(head) + sum(len(ids) for _, ids, _ in row) for row in rows)

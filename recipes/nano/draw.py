@@ -34,12 +34,13 @@ def outline(thing):
     elif thing.shape == "square":
         points = [(-0.84, -0.84), (0.84, -0.84), (0.84, 0.84), (-0.84, 0.84)]
     elif thing.shape == "triangle":
-        points = [(0, -1), (0.95, 0.75), (-0.95, 0.75)]
+        low = 0.55 + 0.35 * thing.form
+        points = [(0, -1), (0.95, low), (-0.95, low)]
     elif thing.shape == "star":
-        points = [((1 if i % 2 == 0 else 0.42) * math.sin(i * math.pi / 5),
-                   -(1 if i % 2 == 0 else 0.42) * math.cos(i * math.pi / 5)) for i in range(10)]
+        radii = [1, 0.36 + 0.14 * thing.form] * 5
+        points = [(r * math.sin(i * math.pi / 5), -r * math.cos(i * math.pi / 5)) for i, r in enumerate(radii)]
     elif thing.shape == "cross":
-        a = 0.33
+        a = 0.24 + 0.16 * thing.form
         points = [(-a, -1), (a, -1), (a, -a), (1, -a), (1, a), (a, a),
                   (a, 1), (-a, 1), (-a, a), (-1, a), (-1, -a), (-a, -a)]
     else:  # heart
@@ -51,11 +52,11 @@ def outline(thing):
             for x, y in points]
 
 
-def bar_boxes(bars):
-    """Left, top, right, bottom of each bar, and the height of the line they stand on."""
-    base, slot = 0.94, 0.9 / len(bars)
-    return [(0.05 + slot * (i + 0.18), base - bar.height, 0.05 + slot * (i + 0.82), base)
-            for i, bar in enumerate(bars)], base
+def bar_boxes(scene):
+    """Left, top, right, bottom of each bar."""
+    slot, half = 0.92 / len(scene.bars), scene.bar_share / 2
+    return [(0.04 + slot * (i + 0.5 - half), scene.bar_base - bar.height, 0.04 + slot * (i + 0.5 + half), scene.bar_base)
+            for i, bar in enumerate(scene.bars)]
 
 
 def text_layout(scene):
@@ -78,8 +79,7 @@ def _paint(draw, scene, side, fills, ground, edge=None):
             inner = [(thing.x + (x - thing.x) * 0.55, thing.y + (y - thing.y) * 0.55) for x, y in outline(thing)]
             draw.polygon(at(inner), fill=ground)
     if scene.bars:
-        boxes, base = bar_boxes(scene.bars)
-        for box, fill in zip(boxes, fills):
+        for box, fill in zip(bar_boxes(scene), fills):
             draw.rectangle([v * side for v in box], fill=fill, outline=edge)
 
 
@@ -94,6 +94,8 @@ def _paint_text(draw, scene, side, fills):
 def render(scene, rng=None, side=SIDE):
     """An RGB array [side, side, 3]. With rng: outlines, resampling, blur and noise as they may come."""
     scale = 2 if rng is None else int(rng.choice([1, 2, 2, 3]))
+    small = rng is not None and rng.random() < 0.3  # as a little picture that had to be enlarged
+    full, side = side, int(rng.integers(60, 80)) if small else side
     big = Image.new("RGB", (side * scale, side * scale), scene.ground)
     draw = ImageDraw.Draw(big)
     edge = None
@@ -105,11 +107,13 @@ def render(scene, rng=None, side=SIDE):
         _paint(draw, scene, side * scale, [o.rgb for o in scene.things + scene.bars], scene.ground, edge)
     if scene.bars and (rng is None or rng.random() < 0.8):
         line = (235, 235, 235) if scene.background == "black" else (20, 20, 20)
-        base = bar_boxes(scene.bars)[1] * side * scale
+        base = scene.bar_base * side * scale
         draw.line([0.03 * side * scale, base, 0.97 * side * scale, base], fill=line, width=scale)
     if scale > 1:
         kinds = [Image.BOX, Image.LANCZOS, Image.BICUBIC]
         big = big.resize((side, side), kinds[0] if rng is None else kinds[int(rng.integers(3))])
+    if side != full:
+        big = big.resize((full, full), Image.LANCZOS)
     pixels = np.asarray(big, dtype=np.float32)
     if rng is not None:
         if rng.random() < 0.3:

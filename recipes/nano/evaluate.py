@@ -19,12 +19,13 @@ from PIL import Image
 
 import draw
 import scenes
+import questions as wording
 import svg
 
 SETS = {
     "seed": dict(fonts=draw.TRAINING_FONTS),
     "pairs": dict(fonts=draw.TRAINING_FONTS, pairs="unseen", kind="things"),
-    "fonts and shades": dict(fonts=draw.UNSEEN_FONTS, spread=40),
+    "fonts and shades": dict(fonts=draw.UNSEEN_FONTS, spread=(25, 36)),
     "rasteriser": dict(fonts=draw.TRAINING_FONTS),
 }
 SEEDS = {"seed": 101, "pairs": 102, "fonts and shades": 103, "rasteriser": 104}
@@ -37,7 +38,7 @@ def make(name, folder, questions):
     counts, rows = collections.Counter(), []
     for number in range(20000):
         scene = scenes.sample(rng, **SETS[name])
-        asked = scenes.questions(scene, rng)
+        asked = wording.questions(scene, rng)
         kinds = [kind_of(scene, kind) for kind, _, _ in asked]
         if name == "rasteriser":
             if number == RASTERISER_PICTURES:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import batches
 import draw
+import questions
 import scenes
 import tokenizer as bpe
 from model import CONFIG, IMAGE_TOKENS, SmolVLM
@@ -100,7 +101,7 @@ def write_samples(folder, model, tokenizer, count=20):
         picture = draw.render(scene, rng)
         Image.fromarray(picture).save(f"{folder}/{i:02}.png")
         turns = []
-        for kind, question, expected in scenes.questions(scene, rng, plain=True)[:7]:
+        for kind, question, expected in questions.questions(scene, rng, plain=True)[:7]:
             text, prompt, made, logits = answer(model, tokenizer, picture, question)
             turns.append(dict(kind=kind, question=question, expected=expected, answer=text, prompt_ids=prompt,
                               answer_ids=made, logits_row=len(rows)))

@@ -78,11 +78,16 @@ class RMSNorm(nn.Module):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5) * self.weight
 
 
-def rotate(x, positions, theta):
-    half = x.shape[-1] // 2
-    angle = positions[:, None, :, None] * theta ** (-torch.arange(half, device=x.device) / half)
-    a, b = x[..., :half], x[..., half:]
-    return torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], -1)
+def turns(positions, size, theta):
+    """Cosine and sine of every position's rotation, f32 [B, 1, T, size / 2] each."""
+    half = size // 2
+    angle = positions[:, None, :, None] * theta ** (-torch.arange(half, device=positions.device) / half)
+    return angle.cos(), angle.sin()
+
+
+def rotate(x, cosine, sine):
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cosine - b * sine, b * cosine + a * sine], -1)
 
 
 class TextAttention(nn.Module):
@@ -94,11 +99,11 @@ class TextAttention(nn.Module):
         self.k_proj, self.v_proj = nn.Linear(c["width"], kv, bias=False), nn.Linear(c["width"], kv, bias=False)
         self.o_proj = nn.Linear(c["width"], c["width"], bias=False)
 
-    def forward(self, x, positions, mask):
+    def forward(self, x, rotation, mask):
         b, t, w = x.shape
         heads = lambda y, n: y.view(b, t, n, self.size).transpose(1, 2)
-        q = rotate(heads(self.q_proj(x), self.c["text_heads"]), positions, self.c["theta"])
-        k = rotate(heads(self.k_proj(x), self.c["text_kv_heads"]), positions, self.c["theta"])
+        q = rotate(heads(self.q_proj(x), self.c["text_heads"]), *rotation)
+        k = rotate(heads(self.k_proj(x), self.c["text_kv_heads"]), *rotation)
         v = heads(self.v_proj(x), self.c["text_kv_heads"])
         group = self.c["text_heads"] // self.c["text_kv_heads"]
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
@@ -123,8 +128,8 @@ class TextLayer(nn.Module):
         self.input_layernorm, self.post_attention_layernorm = RMSNorm(c["width"]), RMSNorm(c["width"])
         self.self_attn, self.mlp = TextAttention(c), TextMlp(c)
 
-    def forward(self, x, positions, mask):
-        x = x + self.self_attn(self.input_layernorm(x), positions, mask)
+    def forward(self, x, rotation, mask):
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -168,9 +173,10 @@ class SmolVLM(nn.Module):
         x = self.model.text_model.embed_tokens(ids)
         rows = self.model.connector(patches)
         place = ids == 3
-        x = x.masked_scatter(place[..., None], rows) if place.any() else x
+        x = x.masked_scatter(place[..., None], rows.to(x.dtype)) if place.any() else x
+        rotation = turns(positions, CONFIG["width"] // CONFIG["text_heads"], CONFIG["theta"])
         for layer in self.model.text_model.layers:
-            x = layer(x, positions, mask)
+            x = layer(x, rotation, mask)
         return self.model.text_model.norm(x)
 
 

@@ -37,8 +37,8 @@ def document(scene, side):
     parts = [f'<rect width="1" height="1" fill="{_rgb(scene.ground)}"/>']
     parts += [_thing(t) for t in scene.things]
     if scene.bars:
-        boxes, base = bar_boxes(scene.bars)
-        for (left, top, right, bottom), bar in zip(boxes, scene.bars):
+        base = scene.bar_base
+        for (left, top, right, bottom), bar in zip(bar_boxes(scene), scene.bars):
             parts.append(f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="{_rgb(bar.rgb)}"/>')
         line = "#ddd" if scene.background == "black" else "#222"
         parts.append(f'<line x1="0.03" x2="0.97" y1="{base}" y2="{base}" stroke="{line}" stroke-width="0.008"/>')

@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+import questions
 import scenes
 
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<fake_token_around_image>",
@@ -56,7 +57,7 @@ def corpus(pictures=3000, seed=7):
     rng = np.random.default_rng(seed)
     text = []
     for _ in range(pictures):
-        for kind, question, answer in scenes.questions(scenes.sample(rng), rng):
+        for kind, question, answer in questions.questions(scenes.sample(rng), rng):
             shown = answer if kind not in ("read", "letter", "describe_text") else " the text"
             text.append(f"User: {question}\nAssistant: {shown}\n")
     return text
@@ -71,10 +72,10 @@ def train(text, merges=220):
         for word, symbols in words.items():
             for pair in zip(symbols, symbols[1:]):
                 pairs[pair] += counts[word]
-        if not pairs:
-            break
         # Capitals and digits stay tokens of their own: codes are read character by character.
         pairs = {p: n for p, n in pairs.items() if not any(c.isupper() for c in "".join(p) if c not in "Ġ")}
+        if not pairs:
+            break
         best = min(pairs, key=lambda p: (-pairs[p], p))
         made.append(best)
         words = {word: _merge(symbols, best) for word, symbols in words.items()}

@@ -10,6 +10,8 @@ import math
 import os
 import time
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read at import; a process a core needs no threads of its own
+
 import numpy as np
 import torch
 import torch.multiprocessing as mp
@@ -27,6 +29,20 @@ SEED = 20261123
 ENCODER_SHARE = 0.35  # of the time
 BATCH = {"encoder": 32, "whole": 32}  # pictures a step, all processes together
 RATE = {"encoder": 1.5e-3, "whole": 1.5e-3}
+PATIENCE = 3600  # seconds that one process waits for another
+DENSE_WEIGHT = 0.2  # of the dense labels' loss in the second stage
+ENCODER_RATE = 0.8  # of the learning rate, for the encoder in the second stage
+
+
+def has_bf16(device):
+    """Whether matrices are multiplied much faster in bfloat16 here (2.4 times on AVX512_BF16)."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    try:
+        with open("/proc/cpuinfo") as f:
+            return "avx512_bf16" in f.read()
+    except OSError:
+        return False
 
 
 class DenseHeads(nn.Module):
@@ -80,12 +96,12 @@ class Averager:
             n = p.numel()
             self.slots[rank, at : at + n] = 0 if p.grad is None else p.grad.flatten()
             at += n
-        self.barrier.wait(600)
+        self.barrier.wait(PATIENCE)
         mean, at = self.slots.mean(0), 0
         for p in params:
             p.grad = mean[at : at + p.numel()].view_as(p)
             at += p.numel()
-        self.barrier.wait(600)
+        self.barrier.wait(PATIENCE)
 
 
 class Run:
@@ -94,6 +110,7 @@ class Run:
     def __init__(self, rank, averager, args):
         self.rank, self.averager, self.args = rank, averager, args
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.bf16 = has_bf16(self.device)
         self.tokenizer = bpe.load(os.path.join(args.out, "tokenizer.json"))
         torch.manual_seed(SEED)
         self.model = SmolVLM(len(self.tokenizer))
@@ -117,8 +134,9 @@ class Run:
 
     def begin(self, stage):
         self.stage = stage
-        slow = lambda n: 0.3 if stage == "whole" and ("vision_model" in n or n.startswith("dense.")) else 1.0
-        self.optimizers = muon.optimizers(self.named(), RATE[stage], slow)
+        slow = lambda n: ENCODER_RATE if stage == "whole" and ("vision_model" in n or n.startswith("dense.")) else 1.0
+        self.optimizers = muon.optimizers(self.named(), RATE[stage], slow,
+                                          torch.bfloat16 if self.bf16 else torch.float32)
         self.params = [p for _, p in self.named()]
 
     def save(self):
@@ -133,7 +151,10 @@ class Run:
         self.step, self.elapsed = state["step"], state["elapsed"]
         self.model.load_state_dict(state["model"]), self.heads.load_state_dict(state["heads"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
+            peaks = [group["peak"] for group in optimizer.param_groups]
             optimizer.load_state_dict(saved)
+            for group, peak in zip(optimizer.param_groups, peaks):  # rates are the recipe's, not the checkpoint's
+                group["peak"] = peak
 
     def loss(self, progress):
         rng = np.random.default_rng([SEED, self.stage == "whole", self.step, self.rank])
@@ -145,17 +166,20 @@ class Run:
             pixels, labels, offsets, ids, positions, mask, targets, weights = batches.conversations(
                 rng, count, self.tokenizer, level)
         to = lambda t: t.to(self.device)
-        patches = self.model.see(to(pixels))
+        half = torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16)
+        with half:
+            patches = self.model.see(to(pixels))
         loss, right = self.heads(patches, {n: to(l) for n, l in labels.items()}, to(offsets))
         if self.stage == "encoder":
             return loss, right
-        hidden = self.model.read(patches, to(ids), to(positions), to(mask))
+        with half:
+            hidden = self.model.read(patches, to(ids), to(positions), to(mask))
         asked = targets >= 0
         logits = self.model.lm_head(hidden[to(asked)])
         want = to(targets[asked])
         each = F.cross_entropy(logits, want, reduction="none")
         right["token"] = (logits.argmax(-1) == want).float().mean().item()
-        return (each * to(weights[asked])).sum() + 0.2 * loss / len(draw.LABELS), right
+        return (each * to(weights[asked])).sum() + DENSE_WEIGHT * loss, right
 
     def train(self, stage, seconds, before):
         """Steps until `seconds` of running time are spent in this stage."""
@@ -167,7 +191,7 @@ class Run:
             if self.rank == 0:
                 self.averager.progress[0] = (self.elapsed - before) / seconds
             if self.averager.barrier:
-                self.averager.barrier.wait(600)
+                self.averager.barrier.wait(PATIENCE)
             progress = float(self.averager.progress[0])
             if progress >= 1:
                 break
@@ -204,6 +228,8 @@ def work(rank, averager, args):
     first = args.minutes * 60 * ENCODER_SHARE
     if run.stage == "encoder":
         run.train("encoder", first, 0.0)
+        if rank == 0:
+            run.save()
     run.train("whole", args.minutes * 60 - first, first)
     if rank == 0:
         run.save()

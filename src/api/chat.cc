@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "api/impl.h"
+#include "media/image.h"
 #include "tasks/generate.h"
 
 namespace hearth {
@@ -176,6 +177,7 @@ PromptContext context_of(const Model::Impl& model, const AnswerOptions& options,
   context.tokenizer = &*model.tokenizer;
   context.chat_template = chat && model.chat_template ? &*model.chat_template : nullptr;
   context.vision = model.vision.get();
+  context.model = model.files.path;
   context.parse_special = options.parse_special;
   return context;
 }
@@ -200,6 +202,13 @@ Result<ReadMessage> read_message(Model::Impl& model, const std::vector<Part>& me
 }
 
 }  // namespace
+
+Status check_picture(const std::string& path) {
+  return guarded([&]() -> Status {
+    auto image = load_image(path);
+    return image ? Status() : image.error();
+  });
+}
 
 Result<Chat> Chat::create(const Model& model, std::string system) {
   return guarded([&]() -> Result<Chat> {

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "api/impl.h"
+#include "base/files.h"
 #include "models/export.h"
 
 namespace hearth {
@@ -17,14 +18,16 @@ Result<DType> type_from(const std::string& name) {
 }
 
 Status check_paths(const std::string& directory, const std::string& out) {
-  if (!fs::exists(directory)) return bad_input(directory + ": no such directory");
-  if (!fs::is_directory(directory))
+  HEARTH_TRY(const PathKind source, path_kind(directory));
+  if (source == PathKind::none) return bad_input(directory + ": no such directory");
+  if (source != PathKind::directory)
     return bad_input(directory + ": expected a Hugging Face model directory, found a file");
   if (fs::path(out).extension() != ".gguf")
     return bad_input(out + ": expected a name that ends in .gguf");
   if (fs::path(out).filename().string().starts_with("mmproj"))
     return bad_input(out + ": names that begin with mmproj are for vision halves");
-  if (fs::is_directory(out)) return bad_input(out + ": is a directory");
+  HEARTH_TRY(const PathKind target, path_kind(out));
+  if (target == PathKind::directory) return bad_input(out + ": is a directory");
   return {};
 }
 

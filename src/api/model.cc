@@ -6,10 +6,12 @@
 
 #include "api/embedded_model.h"
 #include "api/impl.h"
+#include "base/files.h"
 #include "base/hash.h"
 #include "kernels/pack.h"
 #include "models/registry.h"
 #include "models/synthetic.h"
+#include "models/validate.h"
 
 namespace hearth {
 namespace {
@@ -59,7 +61,8 @@ Error no_such_model(const std::string& path) {
 Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj) {
   constexpr std::string_view kSynthetic = "synthetic:";
   if (path.starts_with(kSynthetic)) return synthetic_model(path.substr(kSynthetic.size()));
-  if (!path.empty() && fs::exists(path)) return open_model_files(path, mmproj);
+  HEARTH_TRY(const PathKind kind, path_kind(path));
+  if (kind != PathKind::none) return open_model_files(path, mmproj);
   if (path.empty() || path == "nano") {
     if (!mmproj.empty())
       return bad_input("--mmproj belongs to a model file; the embedded model has its own");
@@ -95,6 +98,7 @@ ModelInfo facts(const ModelFiles& files) {
     info.vocab = static_cast<int>(table->shape[0]);
   info.has_chat_template = !files.chat_template.empty();
   info.has_vision = files.vision.has_value();
+  info.vision_problem = files.note;
   if (files.vision) {
     const Checkpoint& v = *files.vision;
     info.vision_parameters = v.parameters();
@@ -123,7 +127,8 @@ std::uint64_t kv_token_bytes(const ModelInfo& info, KvType type) {
 std::uint64_t packed_bytes(const Checkpoint& c, bool f32) {
   std::uint64_t bytes = 0;
   for (const auto& [name, tensor] : c.tensors) {
-    if (tensor.shape.size() < 2 || name == "token_embd.weight") continue;
+    const bool tied = !c.find("output.weight");  // then the embedding is the head's matrix too
+    if (tensor.shape.size() < 2 || (name == "token_embd.weight" && !tied)) continue;
     DType type = f32 && is_quantised(tensor.type) ? DType::f32 : tensor.type;
     std::uint64_t k = tensor.elements() / tensor.shape[0];
     bytes += kernels::panel_bytes(type, static_cast<std::int64_t>(k)) *
@@ -153,9 +158,18 @@ Result<int> choose_context(const ModelInfo& info, const LoadOptions& options,
   std::uint64_t needed =
       weights + static_cast<std::uint64_t>(context) * each + (std::uint64_t{64} << 20);
   if (free > 0 && needed > free && !options.force) {
+    // What would help: a shorter context where the weights alone fit, smaller weights where these
+    // take more than five bits each.
+    std::string advice;
+    const std::uint64_t rest =
+        free > needed - context * each ? free - (needed - context * each) : 0;
+    if (const std::uint64_t fits = rest / each / 256 * 256; fits > 0)
+      advice = "--ctx " + std::to_string(std::min<std::uint64_t>(fits, 2048));
+    if (info.file_bytes * 8 > info.parameters * 5)
+      advice += (advice.empty() ? "" : " or ") + std::string("a Q4 file");
+    if (advice.empty()) advice = "a smaller model";
     return bad_input(info.name + ": needs " + gigabytes(needed) + ", " + gigabytes(free) +
-                     " free: try --ctx " + std::to_string(std::min<std::int64_t>(context, 2048)) +
-                     " or a Q4 file (--force tries anyway)");
+                     " free: try " + advice + " (--force tries anyway)");
   }
   return static_cast<int>(context);
 }
@@ -175,11 +189,14 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
     return bad_input("--precision: expected auto or f32, found \"" + options.precision + "\"");
   if (options.context < 0 || options.context > (1 << 24))
     return bad_input("--ctx: expected 0 to 16777216, found " + std::to_string(options.context));
+  // Broken numbers are told before any of them goes into "needs … GB".
+  HEARTH_TRY_STATUS(validate(model.files));
   model.info = facts(model.files);
   model.info.kv_bytes_per_token = kv_token_bytes(model.info, model.kv_type);
   const bool f32 = options.precision == "f32";
   std::uint64_t weights = packed_bytes(model.files.text, f32);
-  if (model.files.vision) weights += packed_bytes(*model.files.vision, f32);
+  if (model.files.vision)
+    weights += packed_bytes(*model.files.vision, f32 || options.vision_precision == "f32");
   HEARTH_TRY(model.info.context, choose_context(model.info, options, weights));
 
   CpuOptions cpu;
@@ -193,7 +210,9 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   };
   HEARTH_TRY(model.tokenizer, model.files.tokenizer());
   if (!model.files.chat_template.empty()) {
-    HEARTH_TRY(model.chat_template, ChatTemplate::parse(model.files.chat_template));
+    auto parsed = ChatTemplate::parse(model.files.chat_template);
+    if (!parsed) return about(model.files.path, parsed.error());
+    model.chat_template = *std::move(parsed);
   }
   Loader text_loader(*model.ops, model.files.text, report);
   HEARTH_TRY(model.text, load_text_model(text_loader));
@@ -249,9 +268,13 @@ std::string Model::piece(std::int32_t id) const { return impl_->tokenizer->piece
 Result<ModelInfo> describe_model(const std::string& path, const std::string& mmproj) {
   return guarded([&]() -> Result<ModelInfo> {
     HEARTH_TRY(ModelFiles files, open_files(path, mmproj));
+    // A vocabulary without tensors can be shown; a model must be one that loads.
+    const bool model = !files.text.tensors.empty();
+    if (model) HEARTH_TRY_STATUS(validate(files));
     ModelInfo info = facts(files);
     info.kv_bytes_per_token = kv_token_bytes(info, KvType::f16);
     auto tokenizer = files.tokenizer();
+    if (model && !tokenizer) return tokenizer.error();
     info.tokenizer = tokenizer ? tokenizer->describe() : tokenizer.error().message;
     for (const auto& [key, value] : files.text.meta) {
       std::string shown;
@@ -283,17 +306,20 @@ Result<TextTokenizer> TextTokenizer::load(const std::string& path) {
       out.impl_ = std::make_shared<const Impl>(Impl{*std::move(tokenizer)});
       return out;
     };
-    if (path.empty() || (path == "nano" && !fs::exists(path))) {
+    HEARTH_TRY(const PathKind kind, path_kind(path));
+    if (path.empty() || (path == "nano" && kind == PathKind::none)) {
       HEARTH_TRY(gguf::File file, gguf::File::parse(embedded_text(), "nano"));
       return wrap(Tokenizer::from_gguf(file));
     }
-    if (!fs::exists(path)) return no_such_model(path);
-    fs::path json = fs::is_directory(path) ? fs::path(path) / "tokenizer.json" : fs::path(path);
+    if (kind == PathKind::none) return no_such_model(path);
+    fs::path json = path;
+    if (kind == PathKind::directory) json /= "tokenizer.json";
     if (json.extension() == ".json") {
       HEARTH_TRY(std::string text, read_file(json, std::size_t{256} << 20));
       std::string config;
       fs::path beside = json.parent_path() / "tokenizer_config.json";
-      if (fs::exists(beside)) {
+      HEARTH_TRY(const PathKind config_kind, path_kind(beside));
+      if (config_kind != PathKind::none) {
         HEARTH_TRY(config, read_file(beside));
       }
       return wrap(Tokenizer::from_tokenizer_json(text, config, json.string()));

@@ -64,11 +64,28 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t lim
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+Result<PathKind> path_kind(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  switch (status.type()) {
+    case std::filesystem::file_type::not_found:
+      return PathKind::none;
+    case std::filesystem::file_type::regular:
+      return PathKind::file;
+    case std::filesystem::file_type::directory:
+      return PathKind::directory;
+    case std::filesystem::file_type::none:
+      return bad_input(path.string() + ": cannot look at it: " + error.message());
+    default:
+      return PathKind::other;
+  }
+}
+
 AtomicFile::~AtomicFile() {
   if (!file_) return;
   std::fclose(file_);
   std::error_code ignored;
-  std::filesystem::remove(temporary_, ignored);
+  if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
 }
 
 void AtomicFile::swap(AtomicFile& other) noexcept {
@@ -80,31 +97,40 @@ void AtomicFile::swap(AtomicFile& other) noexcept {
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   AtomicFile out;
   out.path_ = path;
-  out.temporary_ = path.string() + ".part-" + std::to_string(::getpid());
-  out.file_ = std::fopen(out.temporary_.c_str(), "wbx");
+  HEARTH_TRY(const PathKind kind, path_kind(path));
+  if (kind == PathKind::other) {
+    out.file_ = std::fopen(path.c_str(), "wb");
+  } else {
+    std::error_code not_there;
+    const auto target = std::filesystem::canonical(path, not_there);
+    if (!not_there) out.path_ = target;
+    out.temporary_ = out.path_.string() + ".part-" + std::to_string(::getpid());
+    out.file_ = std::fopen(out.temporary_.c_str(), "wbx");
+  }
   if (!out.file_) return bad_input(path.string() + ": cannot create: " + reason());
   return out;
 }
 
 Status AtomicFile::write(std::span<const std::byte> bytes) {
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size())
-    return failed(path_.string() + ": cannot write: " + reason());
+    return bad_input(path_.string() + ": cannot write: " + reason());
   return {};
 }
 
 Status AtomicFile::commit() {
   std::FILE* file = std::exchange(file_, nullptr);
-  bool ok = std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  const bool through = temporary_.empty();  // a device has nothing to sync or rename
+  bool ok = std::fflush(file) == 0 && (through || ::fsync(::fileno(file)) == 0);
   std::string why = ok ? "" : reason();
   if (std::fclose(file) != 0 && ok) ok = false, why = reason();
   std::error_code error;
-  if (ok) {
+  if (ok && !through) {
     std::filesystem::rename(temporary_, path_, error);
     ok = !error, why = error.message();
   }
   if (ok) return {};
-  std::filesystem::remove(temporary_, error);
-  return failed(path_.string() + ": cannot write: " + why);
+  if (!through) std::filesystem::remove(temporary_, error);
+  return bad_input(path_.string() + ": cannot write: " + why);
 }
 
 }  // namespace hearth

@@ -37,6 +37,11 @@ class MappedFile {
 Result<std::string> read_file(const std::filesystem::path& path,
                               std::size_t limit = std::size_t{64} << 20);
 
+enum class PathKind { none, file, directory, other };
+/// What lies at `path`, links followed. Error: that cannot be told (no permission, too long a
+/// name).
+Result<PathKind> path_kind(const std::filesystem::path& path);
+
 /// Writes beside `path` and renames into place on `commit`; without it the half file is removed.
 class AtomicFile {
  public:
@@ -45,6 +50,7 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&& other) noexcept { return swap(other), *this; }
   ~AtomicFile();
 
+  /// A link is followed; a device or a pipe is written straight through.
   static Result<AtomicFile> create(const std::filesystem::path& path);
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }

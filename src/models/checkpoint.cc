@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/files.h"
 #include "formats/json.h"
 
 namespace hearth {
@@ -250,7 +251,8 @@ Result<bool> fits(const Checkpoint& text, const Checkpoint& vision) {
 }  // namespace
 
 Result<ModelFiles> open_model_files(const std::string& path, const std::string& mmproj) {
-  if (fs::is_directory(path)) {
+  HEARTH_TRY(const PathKind kind, path_kind(path));
+  if (kind == PathKind::directory) {
     HEARTH_TRY(ModelFiles files, open_hf_directory(path));
     files.path = path;
     return files;
@@ -258,11 +260,18 @@ Result<ModelFiles> open_model_files(const std::string& path, const std::string& 
   HEARTH_TRY(auto text, share(gguf::File::open(path)));
   std::string vision_path = mmproj.empty() ? find_mmproj(path) : mmproj;
   std::shared_ptr<const gguf::File> vision;
+  std::string note;
   if (!vision_path.empty()) {
-    HEARTH_TRY(vision, share(gguf::File::open(vision_path)));
+    auto opened = share(gguf::File::open(vision_path));
+    if (!opened && !mmproj.empty()) return opened.error();
+    if (opened)
+      vision = *std::move(opened);
+    else  // a neighbour that nobody named must not stand in the way
+      note = opened.error().message, vision_path.clear();
   }
   HEARTH_TRY(ModelFiles files, from_gguf_pair(std::move(text), std::move(vision), true));
   files.path = path;
+  files.note = std::move(note);
   files.mmproj_path = vision_path;
   files.weight_files.push_back(path);
   if (files.vision && mmproj.empty()) {

@@ -68,6 +68,7 @@ struct ModelFiles {
   std::optional<Checkpoint> vision;
   std::string name, path, mmproj_path;
   std::string chat_template;  ///< "" where the files have none
+  std::string note;           ///< why a vision half beside the file was left out; "" where none was
   std::vector<std::filesystem::path> weight_files;
   std::vector<std::span<const std::byte>> embedded;  ///< where the model is part of the program
 

@@ -368,12 +368,14 @@ Result<Checkpoint> import_vision(const Safetensors& store, const HfConfig& root,
 // ---- the directory ----
 
 Result<Json> optional_json(const fs::path& path) {
-  if (!fs::exists(path)) return Json::object();
+  HEARTH_TRY(const PathKind kind, path_kind(path));
+  if (kind == PathKind::none) return Json::object();
   return read_json_object(path);
 }
 
 Result<std::string> read_chat_template(const fs::path& dir, const Json& tokenizer_config) {
-  if (fs::exists(dir / "chat_template.jinja")) return read_file(dir / "chat_template.jinja");
+  HEARTH_TRY(const PathKind kind, path_kind(dir / "chat_template.jinja"));
+  if (kind != PathKind::none) return read_file(dir / "chat_template.jinja");
   HEARTH_TRY(Json separate, optional_json(dir / "chat_template.json"));
   for (const Json* source : {static_cast<const Json*>(&separate), &tokenizer_config}) {
     auto it = source->find("chat_template");
@@ -393,7 +395,8 @@ Result<std::string> read_chat_template(const fs::path& dir, const Json& tokenize
 
 Result<ModelFiles> open_hf_directory(const fs::path& dir) {
   ModelFiles files;
-  if (!fs::exists(dir / "config.json"))
+  HEARTH_TRY(const PathKind config_kind, path_kind(dir / "config.json"));
+  if (config_kind == PathKind::none)
     return bad_input(dir.string() +
                      ": no config.json here; expected a Hugging Face model directory");
   HEARTH_TRY(Json config_json, read_json_object(dir / "config.json"));
@@ -426,7 +429,8 @@ Result<ModelFiles> open_hf_directory(const fs::path& dir) {
   if (files.name.empty())
     files.name = fs::path(dir).lexically_normal().parent_path().filename().string();
   HEARTH_TRY(files.tokenizer_json, read_file(dir / "tokenizer.json", std::size_t{256} << 20));
-  if (fs::exists(dir / "tokenizer_config.json")) {
+  HEARTH_TRY(const PathKind beside, path_kind(dir / "tokenizer_config.json"));
+  if (beside != PathKind::none) {
     HEARTH_TRY(files.tokenizer_config, read_file(dir / "tokenizer_config.json"));
   }
   HEARTH_TRY(files.chat_template, read_chat_template(dir, tokenizer_config));

@@ -102,9 +102,11 @@ Result<Generated> generate(Ops& ops, const TextModel& model, const Tokenizer& to
   const int length = static_cast<int>(prompt.cells.size());
   if (length == 0) return bad_input("the prompt is empty: it has no token to start from");
   if (length > cache.context()) {
-    return bad_input("the prompt has " + std::to_string(length) + " tokens, the context holds " +
-                     std::to_string(cache.context()) +
-                     ": shorten it, use fewer picture tiles (--max-tiles), or give a larger --ctx");
+    std::string advice = ": shorten it";
+    if (!prompt.features.empty()) advice += ", use fewer picture tiles (--max-tiles)";
+    return Error{ErrorKind::too_long,
+                 "the prompt has " + std::to_string(length) + " tokens, the context holds " +
+                     std::to_string(cache.context()) + advice + " or give a larger --ctx"};
   }
   for (const Cell& cell : prompt.cells) {
     if (cell.token < 0 || cell.token >= model.shape().vocab)

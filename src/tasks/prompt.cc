@@ -128,8 +128,12 @@ Result<Prompt> build_chat_prompt(const PromptContext& context,
                                  const std::vector<PromptMessage>& messages) {
   std::vector<std::shared_ptr<const Picture>> pictures;
   Json variables = template_variables(*context.tokenizer);
-  const bool as_items = context.vision || (context.chat_template &&
-                                           !prints_strings(*context.chat_template, variables));
+  const bool pictured = std::any_of(messages.begin(), messages.end(), [](const auto& message) {
+    return std::any_of(message.parts.begin(), message.parts.end(),
+                       [](const PromptPart& part) { return part.picture != nullptr; });
+  });
+  const bool as_items =
+      pictured || (context.chat_template && !prints_strings(*context.chat_template, variables));
   for (const PromptMessage& message : messages) {
     Json items = Json::array();
     std::string words;
@@ -155,9 +159,10 @@ Result<Prompt> build_chat_prompt(const PromptContext& context,
       if (&message != &messages.back()) text.append("\n", false);
     }
   } else {
-    HEARTH_TRY(ChatTemplate::Rendered rendered, context.chat_template->render(variables));
-    text.text = std::move(rendered.text);
-    text.literal = std::move(rendered.from_messages);
+    auto rendered = context.chat_template->render(variables);
+    if (!rendered) return about(context.model, rendered.error());
+    text.text = std::move(rendered->text);
+    text.literal = std::move(rendered->from_messages);
   }
   HEARTH_TRY(MarkedText expanded, expand_pictures(text, context, pictures));
   return tokenise(expanded, context, !context.chat_template, pictures);

@@ -30,7 +30,8 @@ struct PromptContext {
   const Tokenizer* tokenizer = nullptr;
   const ChatTemplate* chat_template = nullptr;  ///< null: messages are joined by line ends
   const VisionModel* vision = nullptr;
-  bool parse_special = false;  ///< control tokens in users' text become tokens
+  bool parse_special = false;   ///< control tokens in users' text become tokens
+  std::string model = "model";  ///< its file or name, for errors of its template
 };
 
 struct Prompt {

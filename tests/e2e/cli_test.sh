@@ -187,6 +187,18 @@ long=$(printf 'word %.0s' $(seq 3000))
 bad "a prompt longer than the context" '[0-9]{4}.* [0-9]+' run "$long" --ctx 256
 bad "control characters in a name" '\\x1b' run $'evil\x1b[31m' "$question"
 
+echo "== odd places"
+bad "a name too long for a file" 'File name too long' convert "$(printf 'a%.0s' {1..300})" o.gguf
+HEARTH_ISA=mmx bad "HEARTH_ISA is named" 'HEARTH_ISA: expected one of' run nano hi
+mkdir pair
+cp "$root/models/nano/nano.gguf" pair/model.gguf
+echo garbage >pair/mmproj-other.gguf
+good "a broken neighbour is not in the way of words" run pair/model.gguf "What is this?" --max-tokens 1
+bad "but a picture needs it" 'reads text only .*mmproj-other.gguf: ' run pair/model.gguf "What is this?" --image "$picture"
+bad "one that was asked for is an error" 'mmproj-other.gguf' run pair/model.gguf "What is this?" --mmproj pair/mmproj-other.gguf
+call debug logits --model nano --tokens 1,2 --out /dev/null
+[ $code = 0 ] && [ -c /dev/null ]; result "a device is written through, not replaced" $?
+
 echo "== tokenize, show, doctor"
 good "tokenize --json" tokenize nano "one two" --json
 json 'list(j)==["ids","pieces"] and "".join(j["pieces"])=="one two" and len(j["ids"])==len(j["pieces"])'
@@ -244,12 +256,13 @@ if command -v script >/dev/null; then
       XDG_STATE_HOME=$work/state TERM=xterm timeout 60 script -qfec "'$hearth' run" out >/dev/null 2>err
     code=$?
   }
-  in_terminal "/help\n/image $picture\n$question\n/hlep\n/image nope.png\n/clear\n/bye\n"
+  in_terminal "/help\n/image $picture\n$question\n/hlep\n/image nope.png\n/image $root/README.md\n/clear\n/bye\n"
   [ $code = 0 ]; result "a chat ends with /bye" $?
   grep -q '/image FILE' out; result "/help" $?
   grep -q "$answer" out; result "/image and a question are answered" $?
   grep -q 'did you mean /help?' out; result "a mistyped command" $?
   grep -q 'nope.png' out; result "a missing picture" $?
+  grep -q 'README.md: .*' out; result "a file that is no picture" $?
   grep -q 'shape' state/hearth/history && [ "$(stat -c %a state/hearth/history)" = 600 ]
   result "history is kept, for its owner alone" $?
   in_terminal '\004'

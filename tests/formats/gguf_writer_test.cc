@@ -136,7 +136,7 @@ TEST_F(GgufWriter, AFullDiskLeavesNoFile) {
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().kind, ErrorKind::failed);
+  EXPECT_EQ(status.error().kind, ErrorKind::bad_input);
   EXPECT_NE(status.error().message.find("out.gguf: cannot write"), std::string::npos);
   EXPECT_TRUE(dir_is_empty());
 }

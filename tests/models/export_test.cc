@@ -277,7 +277,7 @@ TEST_F(Export, AFullDiskLeavesWhatWasThereBefore) {
   std::signal(SIGXFSZ, old_handler);
 
   ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().kind, ErrorKind::failed);
+  EXPECT_EQ(written.error().kind, ErrorKind::bad_input);
   EXPECT_EQ(written.error().message.find((path("mmproj-out.gguf")).string() + ": cannot write"), 0u)
       << written.error().message;
   EXPECT_EQ(listing(), std::vector<std::string>{"out.gguf"});
