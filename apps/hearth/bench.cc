@@ -66,24 +66,17 @@ int bench_model(Context& context, BenchFlags& flags) {
   if (!engine) return console.report(engine.error());
   auto model = Model::load(*engine, load);
   if (!model) return console.report(model.error());
-  std::optional<Roof> roof;
-  if (flags.roof) {
-    auto before = measure_roof(*engine);
-    if (!before) return console.report(before.error());
-    roof = *before;
-  }
   flags.counts.progress = console.progress_hook();
   auto results = bench(*model, flags.counts);
   console.clear_progress();
   if (!results) return console.report(results.error());
 
-  if (roof) {
-    // Once more: other work on the machine only ever hides a part of its roof.
-    auto after = measure_roof(*engine);
-    if (!after) return console.report(after.error());
-    roof = {std::max(roof->int8_gops, after->int8_gops),
-            std::max(roof->f32_gflops, after->f32_gflops),
-            std::max(roof->read_gbs, after->read_gbs)};
+  const std::uint64_t peak_memory = peak_rss_bytes();  // the probe below needs some of its own
+  std::optional<Roof> roof;
+  if (flags.roof) {
+    auto measured = measure_roof(*engine);
+    if (!measured) return console.report(measured.error());
+    roof = *measured;
   }
   const ModelInfo& info = model->info();
   if (flags.json) {
@@ -92,7 +85,7 @@ int bench_model(Context& context, BenchFlags& flags) {
                                   {"threads", engine->threads()},
                                   {"isa", engine->isa()},
                                   {"load_ms", model->load_ms()},
-                                  {"peak_rss_bytes", peak_rss_bytes()},
+                                  {"peak_rss_bytes", peak_memory},
                                   {"results", nlohmann::ordered_json::array()}};
     if (roof)
       out["roof"] = {{"int8_gops", roof->int8_gops},
@@ -111,7 +104,7 @@ int bench_model(Context& context, BenchFlags& flags) {
   }
   console.line(fmt::format("{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}",
                            info.name, info.weight_types, engine->threads(), engine->isa(),
-                           model->load_ms(), human_bytes(peak_rss_bytes())));
+                           model->load_ms(), human_bytes(peak_memory)));
   if (roof)
     console.line(fmt::format("roof: {:.0f} int8 GOPS, {:.0f} f32 GFLOPS, memory {:.1f} GB/s",
                              roof->int8_gops, roof->f32_gflops, roof->read_gbs));
