@@ -77,7 +77,7 @@ __attribute__((target("avx2"))) std::int64_t read_all(std::span<const std::int64
   return all[0] ^ all[1] ^ all[2] ^ all[3];
 }
 #elif defined(__aarch64__)
-__attribute__((target("+dotprod"))) void int8_neon() {
+__attribute__((target("arch=armv8.2-a+dotprod"))) void int8_neon() {
   int32x4_t sum[kChains] = {};
   int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
