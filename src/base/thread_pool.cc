@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -12,6 +12,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+#include "base/check.h"
 
 namespace hearth {
 namespace {
@@ -24,14 +26,22 @@ void relax() {
 #endif
 }
 
+using namespace std::chrono_literals;
+
 // Long enough to cover the serial gaps inside a decode step, short enough not to heat a laptop.
-constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kSpin = 50us;
+// A wait for the others is a stall when it lasts this long and that many chunks longer.
+constexpr auto kStall = 200us;
+constexpr int kStallChunks = 4;
+// How long one does with a thread less: twice as long each time that calling it back was no good.
+constexpr auto kShortDismissal = 10ms, kLongDismissal = 1280ms;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads)
+    : ranges_(static_cast<std::size_t>(std::max(threads, 1))), active_(std::max(threads, 1)) {
   for (int worker = 1; worker < threads; ++worker)
-    workers_.emplace_back([this, worker] { work(worker); });
+    workers_.emplace_back([this, worker] { serve(worker); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -44,20 +54,40 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::claim(int worker) {
-  for (;;) {
-    std::int64_t chunk = next_.fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= chunks_) return;
-    call_(body_, chunk, worker);
+bool ThreadPool::claim(Range& range, std::int64_t& chunk) {
+  std::uint64_t word = range.word.load(std::memory_order_acquire);
+  do {
+    chunk = static_cast<std::int64_t>(word & 0xffffffff);
+    if (chunk >= static_cast<std::int64_t>(word >> 32)) return false;
+  } while (!range.word.compare_exchange_weak(word, word + 1, std::memory_order_acquire));
+  return true;
+}
+
+/// Its own range, then what is left of the others'. Returns the number of chunks done.
+std::int64_t ThreadPool::work_off(int worker) {
+  std::int64_t done = 0, chunk = 0;
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    Range& range = ranges_[(static_cast<std::size_t>(worker) + i) % ranges_.size()];
+    for (; claim(range, chunk); ++done) call_(body_, chunk, worker);
   }
+  if (done > 0) unfinished_.fetch_sub(done, std::memory_order_release);
+  return done;
 }
 
 void ThreadPool::run_job(std::int64_t chunks, Call call, void* body) {
-  chunks_ = chunks;
+  CHECK(chunks <= UINT32_MAX);
+  const Clock::time_point started = Clock::now();
+  if (active_.load(std::memory_order_relaxed) < threads() && started >= recall_at_) recall_one();
+  const int active = active_.load(std::memory_order_relaxed);
   call_ = call;
   body_ = body;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  unfinished_.store(chunks, std::memory_order_relaxed);
+  for (int worker = 0; worker < active; ++worker) {
+    const auto next = static_cast<std::uint64_t>(chunks * worker / active);
+    const auto end = static_cast<std::uint64_t>(chunks * (worker + 1) / active);
+    ranges_[static_cast<std::size_t>(worker)].word.store(end << 32 | next,
+                                                         std::memory_order_release);
+  }
   epoch_.fetch_add(1);  // sequentially consistent with `parked_`: either we see a sleeper or it us
   if (parked_.load() > 0) {
     {
@@ -65,34 +95,74 @@ void ThreadPool::run_job(std::int64_t chunks, Call call, void* body) {
     }
     wake_.notify_all();
   }
-  claim(0);
-  // Every worker must have left the job before its body goes out of scope. A worker that has been
-  // scheduled away (a busy machine) would burn our core, so we yield after a while.
-  for (int spins = 0; busy_.load(std::memory_order_acquire) > 0; ++spins) {
-    if (spins < 2000)
+  const std::int64_t done = work_off(0);
+  if (unfinished_.load(std::memory_order_acquire) > 0) wait_for_others(started, done);
+}
+
+/// Nothing is left to claim, but others are still in their last chunks.
+void ThreadPool::wait_for_others(Clock::time_point started, std::int64_t done_here) {
+  Clock::time_point patience{};
+  Clock::duration allowed{};
+  for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0; ++spins) {
+    if (spins < 2000) {
       relax();
-    else
-      sched_yield();
+      continue;
+    }
+    const Clock::time_point now = Clock::now();
+    if (spins == 2000) {
+      patience = now;
+      allowed = kStall + kStallChunks * (now - started) / std::max<std::int64_t>(done_here, 1);
+    }
+    sched_yield();  // whom we wait for may want this core
+  }
+  if (patience != Clock::time_point{} && Clock::now() - patience > allowed) dismiss_one();
+}
+
+void ThreadPool::dismiss_one() {
+  const int active = active_.load(std::memory_order_relaxed);
+  if (active == 1) return;
+  const Clock::time_point now = Clock::now();
+  const bool again = dismissal_ > Clock::duration{} && now - recalled_at_ < 10 * dismissal_;
+  dismissal_ = again ? std::min<Clock::duration>(2 * dismissal_, kLongDismissal) : kShortDismissal;
+  recall_at_ = now + dismissal_;
+  active_.store(active - 1);
+}
+
+void ThreadPool::recall_one() {
+  {
+    std::lock_guard lock(mutex_);
+    active_.fetch_add(1);
+  }
+  wake_.notify_all();
+  recalled_at_ = Clock::now();
+  recall_at_ = recalled_at_ + dismissal_;  // for the next one, should more be away
+}
+
+/// Sleeps until a job after `seen` wants this worker.
+void ThreadPool::rest(int worker, std::uint32_t seen) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const bool wanted = worker < active_.load();
+    if (wanted) parked_.fetch_add(1);
+    if (!stop_ && (!wanted || epoch_.load() == seen)) wake_.wait(lock);
+    if (wanted) parked_.fetch_sub(1);
+    if (stop_ || (worker < active_.load() && epoch_.load() != seen)) return;
   }
 }
 
-void ThreadPool::work(int worker) {
+void ThreadPool::serve(int worker) {
   std::uint32_t seen = 0;
   for (;;) {
-    auto deadline = std::chrono::steady_clock::now() + kSpin;
+    const auto deadline = Clock::now() + kSpin;
     for (int spins = 0; epoch_.load(std::memory_order_acquire) == seen; ++spins) {
       relax();
-      if (spins % 64 != 63 || std::chrono::steady_clock::now() < deadline) continue;
-      std::unique_lock lock(mutex_);
-      parked_.fetch_add(1);
-      wake_.wait(lock, [&] { return epoch_.load() != seen; });
-      parked_.fetch_sub(1);
-      break;
+      if (spins % 64 == 63 && Clock::now() >= deadline) break;
     }
+    if (epoch_.load(std::memory_order_acquire) == seen || worker >= active_.load())
+      rest(worker, seen);
     seen = epoch_.load(std::memory_order_acquire);
     if (stop_) return;
-    claim(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
+    work_off(worker);
   }
 }
 

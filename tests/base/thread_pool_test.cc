@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
-#include <numeric>
+#include <chrono>
+#include <thread>
+#include <vector>
 
 namespace hearth {
 namespace {
@@ -30,6 +33,49 @@ TEST(ThreadPool, ManyShortJobsWithPausesNeverHang) {
     if (job % 2000 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all park
   }
   EXPECT_EQ(sum, 20000L * 6);
+}
+
+TEST(ThreadPool, NeighboursStartOnOneThread) {
+  ThreadPool pool(2);
+  std::vector<int> who(8, -1);
+  std::atomic<int> arrived{0};
+  pool.run(8, [&](std::int64_t chunk, int worker) {
+    who[chunk] = worker;
+    // Both threads are at work before either goes on, so nobody runs out and helps.
+    if (arrived.fetch_add(1) < 2)
+      while (arrived < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(who[0], 0);
+  EXPECT_EQ(who[4], 1);
+}
+
+TEST(ThreadPool, DoesWithoutAThreadThatStallsThenCallsItBack) {
+  using namespace std::chrono_literals;
+  ThreadPool pool(2);
+  // Both threads meet in a job; then the second may stall.
+  const auto meet = [&](std::chrono::milliseconds stall) {
+    std::atomic<int> arrived{0};
+    pool.run(2, [&](std::int64_t, int worker) {
+      arrived.fetch_add(1);
+      for (int i = 0; i < 5000 && arrived < 2; ++i) std::this_thread::sleep_for(1ms);
+      if (worker == 1) std::this_thread::sleep_for(stall);  // as if others had its core
+    });
+    return arrived == 2;
+  };
+  ASSERT_TRUE(meet(300ms));
+  EXPECT_EQ(pool.active(), 1);
+  std::vector<int> who(100, -1);
+  pool.run(100, [&](std::int64_t chunk, int worker) { who[chunk] = worker; });
+  EXPECT_EQ(std::count(who.begin(), who.end(), 0), 100);
+  std::this_thread::sleep_for(15ms);
+  std::atomic<int> most{0};
+  for (int attempt = 0; attempt < 50 && most < 1; ++attempt) {
+    pool.run(2, [&](std::int64_t, int worker) {
+      if (worker == 1) most = 1;
+      std::this_thread::sleep_for(1ms);
+    });
+  }
+  EXPECT_EQ(most, 1);
 }
 
 TEST(ThreadPool, DefaultIsAtLeastOne) { EXPECT_GE(default_threads(), 1); }
