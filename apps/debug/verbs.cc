@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/impl.h"
 #include "base/files.h"
 #include "formats/json.h"
 #include "media/chat_template.h"

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "api/embedded_model.h"
+#include "api/impl.h"
 #include "models/registry.h"
-#include "models/synthetic.h"
 #include "tasks/kv_cache.h"
 
 namespace hearth::debug {
@@ -16,13 +15,6 @@ std::string shape_text(std::span<const std::size_t> shape) {
   std::string out = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
   return out + "]";
-}
-
-Result<KvType> kv_type_from(const std::string& name) {
-  if (name == "f32") return KvType::f32;
-  if (name == "f16") return KvType::f16;
-  if (name == "q8_0") return KvType::q8_0;
-  return bad_input("--kv-type: expected f32, f16 or q8_0, found \"" + name + "\"");
 }
 
 }  // namespace
@@ -36,14 +28,6 @@ std::pair<std::string, std::string> split_isa(const std::string& model) {
       if (isa == known) return {model.substr(0, at), isa};
   }
   return {model, variable ? variable : ""};
-}
-
-Result<ModelFiles> open_files(const std::string& model, const std::string& mmproj) {
-  constexpr std::string_view kSynthetic = "synthetic:";
-  if (model.starts_with(kSynthetic)) return synthetic_model(model.substr(kSynthetic.size()));
-  if (model == "nano" && !std::filesystem::exists(model))
-    return open_embedded("nano", embedded_text(), embedded_vision());
-  return open_model_files(model, mmproj);
 }
 
 Result<std::unique_ptr<Workbench>> Workbench::open(const Setup& setup, Halves halves) {

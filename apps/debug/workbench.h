@@ -23,8 +23,6 @@ struct Setup {
   int threads = 0;
 };
 
-/// Opens what `Setup::model` names, without "@isa".
-Result<ModelFiles> open_files(const std::string& model, const std::string& mmproj);
 /// "PATH@avx2" → "PATH" and "avx2"; without a known ISA the second is HEARTH_ISA or "".
 std::pair<std::string, std::string> split_isa(const std::string& model);
 

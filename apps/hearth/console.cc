@@ -74,17 +74,12 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-namespace {
-
-/// At most `longest` bytes, whole UTF-8 characters.
 std::string shortened(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return one_line(text);
   std::size_t end = longest;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return one_line(text.substr(0, end)) + "…";
 }
-
-}  // namespace
 
 std::string in_quotes(std::string_view text) { return '"' + shortened(text, 100) + '"'; }
 

@@ -65,5 +65,7 @@ class Console {
 std::string in_quotes(std::string_view text);
 /// `text` with control characters escaped, so that it is one line.
 std::string one_line(std::string_view text);
+/// The same, cut to `longest` bytes of `text` where it is longer; no UTF-8 character is split.
+std::string shortened(std::string_view text, std::size_t longest);
 
 }  // namespace hearth::cli

@@ -105,8 +105,7 @@ Conversation::Next Conversation::obey(const std::string& command) {
 
 void Conversation::add_picture(const std::string& path) {
   if (path.empty()) return console_.note("/image needs a file: /image picture.png");
-  if (!model_.info().has_vision)
-    return console_.note(fmt::format("{} reads text only", model_.info().name));
+  if (!model_.info().has_vision) return console_.note(reads_text_only(model_.info()));
   auto status = readable_file(path);
   if (status) status = check_picture(path);
   if (!status) {

@@ -8,6 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "hearth/engine.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -69,12 +71,10 @@ void look_at_memory(Machine& machine, const std::string& cgroup) {
     return amount;
   };
   machine.memory_total = kilobytes("MemTotal");
-  machine.memory_free = kilobytes("MemAvailable");
+  machine.memory_free = available_memory();
   if (const auto limit = number("/memory.max"); limit > 0 && limit < machine.memory_total) {
-    const auto used = number("/memory.current");
     machine.memory_limited = true;
     machine.memory_total = limit;
-    machine.memory_free = std::min(machine.memory_free, limit > used ? limit - used : 0);
   }
 }
 

@@ -71,4 +71,10 @@ std::string timings_line(const Answer& answer) {
   return line + " · " + human_bytes(peak_rss_bytes());
 }
 
+std::string reads_text_only(const ModelInfo& info) {
+  return fmt::format("{} reads text only ({})", info.name,
+                     info.vision_problem.empty() ? "a vision model needs its mmproj file: --mmproj"
+                                                 : info.vision_problem);
+}
+
 }  // namespace hearth::cli

@@ -34,4 +34,7 @@ std::string human_bytes(std::uint64_t bytes);   ///< 31 MB
 std::string human_count(std::uint64_t count);   ///< 1.8 M
 std::string human_time(double milliseconds);    ///< 61 ms, 1.2 s
 
+/// Why `info`'s model takes no picture, "nano reads text only (…)".
+std::string reads_text_only(const ModelInfo& info);
+
 }  // namespace hearth::cli

@@ -78,12 +78,8 @@ int run(Context& context, RunOptions& options) {
   const auto model = Model::load(*engine, options.load);
   console.clear_progress();
   if (!model) return console.report(model.error());
-  if (!options.images.empty() && !model->info().has_vision) {
-    const std::string& problem = model->info().vision_problem;
-    return console.report(bad_input(
-        fmt::format("--image: {} reads text only ({})", model->info().name,
-                    problem.empty() ? "a vision model needs its mmproj file: --mmproj" : problem)));
-  }
+  if (!options.images.empty() && !model->info().has_vision)
+    return console.report(bad_input("--image: " + reads_text_only(model->info())));
   return chat ? converse(context, *engine, *model, options)
               : answer_once(context, *engine, *model, options, *message);
 }

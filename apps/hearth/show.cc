@@ -36,14 +36,7 @@ class Table {
   std::vector<std::pair<std::string, std::string>> rows_;
 };
 
-/// At most a few lines of a terminal, whole UTF-8 characters.
-std::string cut(const std::string& value) {
-  constexpr std::size_t kLongest = 200;
-  if (value.size() <= kLongest) return value;
-  std::size_t end = kLongest;
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) --end;
-  return value.substr(0, end) + "…";
-}
+constexpr std::size_t kLongest = 200;  // bytes of a value: a few lines of a terminal
 
 std::string as_text(const ModelInfo& info) {
   const auto count = [](int number) { return with_commas(static_cast<std::uint64_t>(number)); };
@@ -72,7 +65,7 @@ std::string as_text(const ModelInfo& info) {
                                           info.tile_pixels, info.tokens_per_tile, info.longest_edge)
                             : "no");
   Table facts;
-  for (const auto& [name, value] : info.metadata) facts.row(name, cut(value));
+  for (const auto& [name, value] : info.metadata) facts.row(name, shortened(value, kLongest));
   return table.text() + (info.metadata.empty() ? "" : "\nmetadata\n" + facts.text());
 }
 

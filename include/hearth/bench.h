@@ -27,7 +27,7 @@ struct Roof {
   double read_gbs = 0;    ///< reading memory far larger than the caches, 10⁹ bytes a second
 };
 
-/// Takes about two seconds and 256 MB.
+/// Takes about a second and 256 MB of memory.
 Result<Roof> measure_roof(const Engine& engine);
 
 /// What a test has to do at least: operations of its matrix products and attention, and bytes of

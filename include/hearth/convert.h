@@ -24,7 +24,7 @@ struct Converted {
 
 /// Writes `out`, a name that ends in .gguf; files that are there are replaced. Both halves of a
 /// vision model appear together or not at all. Errors (`bad_input`): no such directory, a model or
-/// tokenizer that GGUF cannot hold, a wrong type; (`failed`): what the disk says.
+/// tokenizer that GGUF cannot hold, a wrong type, a place that cannot be written (a full disk).
 Result<Converted> convert_model(const std::string& directory, const std::string& out,
                                 const ConvertOptions& options = {});
 

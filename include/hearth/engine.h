@@ -2,6 +2,7 @@
 // process; there is no global state.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,6 +35,9 @@ class Engine {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+/// Bytes of memory that this process could still take, its control groups considered; 0: unknown.
+std::uint64_t available_memory();
 
 /// "0.1.0"
 std::string version();

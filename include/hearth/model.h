@@ -47,8 +47,7 @@ struct ModelInfo {
   std::uint64_t kv_bytes_per_token = 0;
   std::string tokenizer;  ///< "bpe/smollm"
   bool has_chat_template = false, has_vision = false;
-  std::string
-      vision_problem;  ///< why a vision half beside the file was left out; "" where none was
+  std::string vision_problem;  ///< why a half beside the file was left out; "" where none was
   int tile_pixels = 0, tokens_per_tile = 0, longest_edge = 0;
   std::vector<std::pair<std::string, std::string>> metadata;  ///< further facts, name and value
 };

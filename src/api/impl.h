@@ -56,7 +56,9 @@ auto guarded(F&& f) -> decltype(f()) {
   }
 }
 
-/// Bytes of memory that this process could still take, 0 if unknown.
-std::uint64_t available_memory();
+/// A model by the words of LoadOptions: "" or "nano", a path, "synthetic:NAME:TYPE".
+Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj);
+/// As --kv-type says it.
+Result<KvType> kv_type_from(const std::string& name);
 
 }  // namespace hearth

@@ -1,10 +1,8 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <string>
 
-#include "api/impl.h"
+#include "hearth/engine.h"
 
 namespace hearth {
 namespace {

@@ -58,19 +58,6 @@ Error no_such_model(const std::string& path) {
                    names);
 }
 
-Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj) {
-  constexpr std::string_view kSynthetic = "synthetic:";
-  if (path.starts_with(kSynthetic)) return synthetic_model(path.substr(kSynthetic.size()));
-  HEARTH_TRY(const PathKind kind, path_kind(path));
-  if (kind != PathKind::none) return open_model_files(path, mmproj);
-  if (path.empty() || path == "nano") {
-    if (!mmproj.empty())
-      return bad_input("--mmproj belongs to a model file; the embedded model has its own");
-    return open_embedded("nano", embedded_text(), embedded_vision());
-  }
-  return no_such_model(path);
-}
-
 std::int64_t int_of(const Checkpoint& c, std::string_view key, std::int64_t fallback = 0) {
   auto value = c.int_or(key, fallback, INT64_MIN, INT64_MAX);
   return value ? *value : fallback;
@@ -126,8 +113,8 @@ std::uint64_t kv_token_bytes(const ModelInfo& info, KvType type) {
 /// Packed weights, before anything is packed.
 std::uint64_t packed_bytes(const Checkpoint& c, bool f32) {
   std::uint64_t bytes = 0;
+  const bool tied = !c.find("output.weight");  // then the embedding is the head's matrix too
   for (const auto& [name, tensor] : c.tensors) {
-    const bool tied = !c.find("output.weight");  // then the embedding is the head's matrix too
     if (tensor.shape.size() < 2 || (name == "token_embd.weight" && !tied)) continue;
     DType type = f32 && is_quantised(tensor.type) ? DType::f32 : tensor.type;
     std::uint64_t k = tensor.elements() / tensor.shape[0];
@@ -155,14 +142,13 @@ Result<int> choose_context(const ModelInfo& info, const LoadOptions& options,
       context = std::min<std::int64_t>(context, static_cast<std::int64_t>(free / 4 / each));
     context = std::max<std::int64_t>(context, 64);
   }
-  std::uint64_t needed =
-      weights + static_cast<std::uint64_t>(context) * each + (std::uint64_t{64} << 20);
+  const std::uint64_t fixed = weights + (std::uint64_t{64} << 20);
+  const std::uint64_t needed = fixed + static_cast<std::uint64_t>(context) * each;
   if (free > 0 && needed > free && !options.force) {
     // What would help: a shorter context where the weights alone fit, smaller weights where these
     // take more than five bits each.
     std::string advice;
-    const std::uint64_t rest =
-        free > needed - context * each ? free - (needed - context * each) : 0;
+    const std::uint64_t rest = free > fixed ? free - fixed : 0;
     if (const std::uint64_t fits = rest / each / 256 * 256; fits > 0)
       advice = "--ctx " + std::to_string(std::min<std::uint64_t>(fits, 2048));
     if (info.file_bytes * 8 > info.parameters * 5)
@@ -172,13 +158,6 @@ Result<int> choose_context(const ModelInfo& info, const LoadOptions& options,
                      " free: try " + advice + " (--force tries anyway)");
   }
   return static_cast<int>(context);
-}
-
-Result<KvType> kv_type_from(const std::string& name) {
-  if (name == "f16") return KvType::f16;
-  if (name == "f32") return KvType::f32;
-  if (name == "q8_0") return KvType::q8_0;
-  return bad_input("--kv-type: expected f16, f32 or q8_0, found \"" + name + "\"");
 }
 
 Status load_into(Model::Impl& model, const LoadOptions& options) {
@@ -229,6 +208,26 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
 }
 
 }  // namespace
+
+Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj) {
+  constexpr std::string_view kSynthetic = "synthetic:";
+  if (path.starts_with(kSynthetic)) return synthetic_model(path.substr(kSynthetic.size()));
+  HEARTH_TRY(const PathKind kind, path_kind(path));
+  if (kind != PathKind::none) return open_model_files(path, mmproj);
+  if (path.empty() || path == "nano") {
+    if (!mmproj.empty())
+      return bad_input("--mmproj belongs to a model file; the embedded model has its own");
+    return open_embedded("nano", embedded_text(), embedded_vision());
+  }
+  return no_such_model(path);
+}
+
+Result<KvType> kv_type_from(const std::string& name) {
+  if (name == "f16") return KvType::f16;
+  if (name == "f32") return KvType::f32;
+  if (name == "q8_0") return KvType::q8_0;
+  return bad_input("--kv-type: expected f16, f32 or q8_0, found \"" + name + "\"");
+}
 
 Result<Model> Model::load(const Engine& engine, const LoadOptions& options) {
   return guarded([&]() -> Result<Model> {

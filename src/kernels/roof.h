@@ -14,7 +14,7 @@ struct Roof {
   double read_gbs = 0;    ///< reading memory far larger than the caches
 };
 
-/// Takes about a second and 256 MB.
+/// Takes about a second and 256 MB of memory.
 Roof measure_roof(const KernelTable& table, ThreadPool& pool);
 
 }  // namespace hearth::kernels

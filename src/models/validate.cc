@@ -38,10 +38,6 @@ class NoOps final : public Ops {
   }
 };
 
-}  // namespace
-
-namespace {
-
 Result<int> check_text(const ModelFiles& files) {
   NoOps ops;
   Loader loader(ops, files.text);
