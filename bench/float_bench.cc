@@ -140,8 +140,7 @@ constexpr AttendCase kAttends[] = {
 int run(const char* isa) {
   const KernelTable* table = kernels::find_kernels(isa);
   if (!table) return std::fprintf(stderr, "this machine has no kernels of that name\n"), 1;
-  ThreadPool one(1);
-  const kernels::Roof roofs = kernels::measure_roof(*table, one);
+  const kernels::Roof roofs = kernels::measure_roof(*table, 1);
   std::printf("%s: f32 %.0f GFLOPS, memory read %.1f GB/s (one thread)\n", table->isa,
               roofs.f32_gflops, roofs.read_gbs);
   std::printf("type     m      n      k\n");

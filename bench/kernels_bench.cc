@@ -97,8 +97,7 @@ void bench_product(const KernelTable& table, const kernels::Roof& roofs, DType t
 int run(const Options& options) {
   const KernelTable* table = kernels::find_kernels(options.isa);
   if (!table) return std::fprintf(stderr, "this machine has no kernels of that name\n"), 1;
-  ThreadPool one(1);
-  const kernels::Roof roofs = kernels::measure_roof(*table, one);
+  const kernels::Roof roofs = kernels::measure_roof(*table, 1);
   std::printf("%s: int8 %.0f GOPS, f32 %.0f GFLOPS, memory read %.1f GB/s (one thread)\n",
               table->isa, roofs.int8_gops, roofs.f32_gflops, roofs.read_gbs);
   std::printf("type        m      n      k\n");

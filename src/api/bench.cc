@@ -122,7 +122,7 @@ Result<Roof> measure_roof(const Engine& engine) {
   return guarded([&]() -> Result<Roof> {
     const Engine::Impl& impl = *engine.impl();
     std::lock_guard compute(engine.impl()->computing);
-    const kernels::Roof roof = kernels::measure_roof(*impl.kernels, *impl.pool);
+    const kernels::Roof roof = kernels::measure_roof(*impl.kernels, impl.pool->threads());
     return Roof{roof.int8_gops, roof.f32_gflops, roof.read_gbs};
   });
 }

@@ -30,11 +30,13 @@ using namespace std::chrono_literals;
 
 // Long enough to cover the serial gaps inside a decode step, short enough not to heat a laptop.
 constexpr auto kSpin = 50us;
-// A wait for the others is a stall when it lasts this long and that many chunks longer.
+// A wait for the others is a stall when it lasts this long and that many chunks longer. One now and
+// then is how busy machines are; when stalls cost more than a thread is worth, one goes for a
+// while: twice as long each time that calling it back was no good.
 constexpr auto kStall = 200us;
 constexpr int kStallChunks = 4;
-// How long one does with a thread less: twice as long each time that calling it back was no good.
-constexpr auto kShortDismissal = 10ms, kLongDismissal = 1280ms;
+constexpr auto kWatched = 20ms, kForget = 200ms;
+constexpr auto kShortDismissal = 20ms, kLongDismissal = 320ms;
 
 }  // namespace
 
@@ -101,31 +103,38 @@ void ThreadPool::run_job(std::int64_t chunks, Call call, void* body) {
 
 /// Nothing is left to claim, but others are still in their last chunks.
 void ThreadPool::wait_for_others(Clock::time_point started, std::int64_t done_here) {
-  Clock::time_point patience{};
-  Clock::duration allowed{};
-  for (int spins = 0; unfinished_.load(std::memory_order_acquire) > 0; ++spins) {
-    if (spins < 2000) {
-      relax();
-      continue;
-    }
-    const Clock::time_point now = Clock::now();
-    if (spins == 2000) {
-      patience = now;
-      allowed = kStall + kStallChunks * (now - started) / std::max<std::int64_t>(done_here, 1);
-    }
-    sched_yield();  // whom we wait for may want this core
+  for (int spins = 0; spins < 2000; ++spins) {
+    if (unfinished_.load(std::memory_order_acquire) == 0) return;
+    relax();
   }
-  if (patience != Clock::time_point{} && Clock::now() - patience > allowed) dismiss_one();
+  const Clock::time_point waiting = Clock::now();
+  while (unfinished_.load(std::memory_order_acquire) > 0)
+    sched_yield();  // whom we wait for may want this core
+  const Clock::duration waited = Clock::now() - waiting;
+  const Clock::duration chunk = (waiting - started) / std::max<std::int64_t>(done_here, 1);
+  if (waited > kStall + kStallChunks * chunk) count_loss(started, waited);
 }
 
-void ThreadPool::dismiss_one() {
-  const int active = active_.load(std::memory_order_relaxed);
-  if (active == 1) return;
+void ThreadPool::count_loss(Clock::time_point started, Clock::duration waited) {
   const Clock::time_point now = Clock::now();
-  const bool again = dismissal_ > Clock::duration{} && now - recalled_at_ < 10 * dismissal_;
+  if (lost_ == Clock::duration{} || now - watched_since_ > kForget) {
+    watched_since_ = started;
+    lost_ = {};
+  }
+  lost_ += waited;
+  const Clock::duration watched = now - watched_since_;
+  if (watched < kWatched) return;
+  // A thread less costs 1/active of the speed at most: memory does not get slower with it.
+  if (lost_ * (active() + 1) > watched) dismiss_one(now);
+  lost_ = {};
+}
+
+void ThreadPool::dismiss_one(Clock::time_point now) {
+  if (active() == 1) return;
+  const bool again = dismissal_ > Clock::duration{} && now - recalled_at_ < 4 * dismissal_;
   dismissal_ = again ? std::min<Clock::duration>(2 * dismissal_, kLongDismissal) : kShortDismissal;
   recall_at_ = now + dismissal_;
-  active_.store(active - 1);
+  active_.fetch_sub(1);
 }
 
 void ThreadPool::recall_one() {

@@ -60,7 +60,8 @@ class ThreadPool {
   bool claim(Range& range, std::int64_t& chunk);
   std::int64_t work_off(int worker);
   void wait_for_others(Clock::time_point started, std::int64_t done_here);
-  void dismiss_one();
+  void count_loss(Clock::time_point started, Clock::duration waited);
+  void dismiss_one(Clock::time_point now);
   void recall_one();
 
   std::vector<std::thread> workers_;
@@ -78,8 +79,8 @@ class ThreadPool {
 
   // Threads in use: fewer for a while when others keep us off the cores.
   std::atomic<int> active_;
-  Clock::time_point recall_at_{}, recalled_at_{};
-  Clock::duration dismissal_{};
+  Clock::time_point recall_at_{}, recalled_at_{}, watched_since_{};
+  Clock::duration dismissal_{}, lost_{};  ///< lost: waited in vain since `watched_since_`
 };
 
 /// Physical cores within this process's affinity and cgroup quota, at least 1.

@@ -1,11 +1,13 @@
 // gemm_float: panels of f32, f16 or bf16 weights times f32 rows.
 //
-// Blocks of 16 panels × 256 of K stay in the second cache while all rows pass over them, 48 at a
-// time. Those are copied first, rows an odd number of cache lines apart: rows of a tile that lie a
-// power of two apart would fight for one set of the first cache.
+// Blocks of 12 panels × 256 of K stay in the second cache while all rows pass over them, 48 at a
+// time; f16 and bf16 are widened once for all these rows. The rows are copied first, an odd number
+// of cache lines apart: rows of a tile that lie a power of two apart would fight for one set of the
+// first cache. A tile of 12 rows (AVX-512) stays there while the block's weights stream by.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "base/half.h"
 #include "kernels/float_math.h"
@@ -15,59 +17,64 @@
 namespace hearth::kernels {
 namespace {
 
-inline constexpr int kFewRows = 3;  ///< up to here weights are read once, so nothing is kept
+inline constexpr int kFewRows = 3;     ///< up to here weights are read once, so nothing is kept
+inline constexpr int kWidenRows = 48;  ///< below it widening costs more than it saves
 inline constexpr int kBlockRows = 48;
-inline constexpr int kBlockPanels = 16;
+inline constexpr int kBlockPanels = 12;
 inline constexpr int kBlockK = 256;
 inline constexpr int kBlockStep = kBlockK + 16;
 
-/// One call's job, with the weights' type resolved.
+/// Weights from panel p0 and value k0 of K on, as they are stored or widened.
 template <class T>
-struct FloatGemm {
+struct PanelBlock {
   const T* w;
   std::int64_t panel;  ///< values from panel to panel
-  std::int64_t n, k, p0, p1;
-  float* out;
-  std::int64_t ldo;
+  std::int64_t p0, p1, k0, k;
 };
 
-/// `rows` rows of `a` times the panels [p, p + panels) over `k` values of K; sums go on in `out`.
-template <class V, class T>
-void gemm_tile(const FloatGemm<T>& g, int rows, const float* a, std::int64_t a_step, std::int64_t p,
-               int panels, std::int64_t k0, std::int64_t k, std::int64_t row) {
+/// Where sums go: column i of a row belongs to row i of the weight, i < n.
+struct Sums {
+  float* out;
+  std::int64_t ldo, n;
+};
+
+/// `rows` rows of `a` times `panels` panels of the block from panel p on; sums go on in `out`.
+template <class V, int Step, class T>
+void gemm_tile(const PanelBlock<T>& b, const Sums& y, int rows, const float* a, std::int64_t a_step,
+               std::int64_t p, int panels, std::int64_t row) {
   constexpr int kMostColumns = 8 * V::kLanes < 16 ? 16 : 8 * V::kLanes;
-  float* out = g.out + row * g.ldo + p * kPanelRows;
-  TileArgs<T> t{a,     a_step, g.w + p * g.panel + k0 * kPanelRows, kPanelRows, g.panel, k, out,
-                g.ldo, k0 == 0};
-  std::int64_t columns = g.n - p * kPanelRows;
+  float* out = y.out + row * y.ldo + p * kPanelRows;
+  const bool first = b.k0 == 0;
+  TileArgs<T> t{a, a_step, b.w + (p - b.p0) * b.panel, kPanelRows, b.panel, b.k, out, y.ldo, first};
+  std::int64_t columns = y.n - p * kPanelRows;
   const int vecs = panels * kPanelRows / V::kLanes;
-  if (columns >= panels * kPanelRows) return tile<V, V::kGemmRows>(rows, vecs, t);
+  if (columns >= panels * kPanelRows) return tile<V, V::kGemmRows, Step>(rows, vecs, t);
 
   // The last panel is not full: its sums live in a full one, and only real columns come and go.
   float full[V::kGemmRows * kMostColumns];
   t.c = full;
   t.c_step = kMostColumns;
-  for (int r = 0; r < rows && !t.first; ++r)
-    for (std::int64_t i = 0; i < columns; ++i) full[r * kMostColumns + i] = out[r * g.ldo + i];
-  tile<V, V::kGemmRows>(rows, vecs, t);
+  for (int r = 0; r < rows && !first; ++r)
+    for (std::int64_t i = 0; i < columns; ++i) full[r * kMostColumns + i] = out[r * y.ldo + i];
+  tile<V, V::kGemmRows, Step>(rows, vecs, t);
   for (int r = 0; r < rows; ++r)
-    for (std::int64_t i = 0; i < columns; ++i) out[r * g.ldo + i] = full[r * kMostColumns + i];
+    for (std::int64_t i = 0; i < columns; ++i) out[r * y.ldo + i] = full[r * kMostColumns + i];
 }
 
 /// Few rows: straight from memory over all of K, as many panels side by side as registers allow.
 template <class V, class T>
-void gemm_few(const FloatGemm<T>& g, const float* a, std::int64_t lda, int rows) {
+void gemm_few(const PanelBlock<T>& b, const Sums& y, const float* a, std::int64_t lda, int rows) {
   int vecs = V::kSums / rows > 8 ? 8 : V::kSums / rows;
   std::int64_t step = vecs * V::kLanes / kPanelRows;
   if (step < 1) step = 1;
-  for (std::int64_t p = g.p0; p < g.p1; p += step) {
-    std::int64_t panels = g.p1 - p < step ? g.p1 - p : step;
-    gemm_tile<V>(g, rows, a, lda, p, static_cast<int>(panels), 0, g.k, 0);
+  for (std::int64_t p = b.p0; p < b.p1; p += step) {
+    const std::int64_t panels = b.p1 - p < step ? b.p1 - p : step;
+    gemm_tile<V, 0>(b, y, rows, a, lda, p, static_cast<int>(panels), 0);
   }
 }
 
 template <class V>
-void copy_block(const float* a, std::int64_t lda, int rows, std::int64_t k, float* block) {
+void copy_rows(const float* a, std::int64_t lda, int rows, std::int64_t k, float* block) {
   for (int r = 0; r < rows; ++r) {
     const float* from = a + r * lda;
     float* to = block + r * kBlockStep;
@@ -77,57 +84,69 @@ void copy_block(const float* a, std::int64_t lda, int rows, std::int64_t k, floa
   }
 }
 
-/// Up to 48 rows times the panels [p0, p1) over k values of K from k0 on.
+/// m rows times a block of weights.
 template <class V, class T>
-void gemm_block(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::int64_t row, int rows,
-                std::int64_t p0, std::int64_t p1, std::int64_t k0, std::int64_t k) {
+void gemm_block(const PanelBlock<T>& b, const Sums& y, const float* a, std::int64_t lda,
+                std::int64_t m) {
   constexpr int kPanels = 2 * V::kLanes > kPanelRows ? 2 * V::kLanes / kPanelRows : 1;
   alignas(64) float block[kBlockRows * kBlockStep];
-  copy_block<V>(a + row * lda + k0, lda, rows, k, block);
-  const int tiles = (rows + V::kGemmRows - 1) / V::kGemmRows;
-  for (std::int64_t p = p0; p < p1; p += kPanels) {
-    const int panels = p1 - p < kPanels ? static_cast<int>(p1 - p) : kPanels;
+  for (std::int64_t row = 0; row < m; row += kBlockRows) {
+    const int rows = m - row < kBlockRows ? static_cast<int>(m - row) : kBlockRows;
+    copy_rows<V>(a + row * lda + b.k0, lda, rows, b.k, block);
     // Tiles of almost equal height: 16 rows go as 8 + 8, not 12 + 4.
+    const int tiles = (rows + V::kGemmRows - 1) / V::kGemmRows;
     for (int i = 0; i < tiles; ++i) {
       const int r0 = rows * i / tiles, r1 = rows * (i + 1) / tiles;
-      gemm_tile<V>(g, r1 - r0, block + r0 * kBlockStep, kBlockStep, p, panels, k0, k, row + r0);
-    }
-  }
-}
-
-/// Many rows: all of them pass over one block of weights before the next is touched.
-template <class V, class T>
-void gemm_many(const FloatGemm<T>& g, const float* a, std::int64_t lda, std::int64_t m) {
-  for (std::int64_t p = g.p0; p < g.p1; p += kBlockPanels) {
-    const std::int64_t p1 = g.p1 - p < kBlockPanels ? g.p1 : p + kBlockPanels;
-    for (std::int64_t k0 = 0; k0 < g.k; k0 += kBlockK) {
-      const std::int64_t k = g.k - k0 < kBlockK ? g.k - k0 : kBlockK;
-      for (std::int64_t row = 0; row < m; row += kBlockRows) {
-        const int rows = m - row < kBlockRows ? static_cast<int>(m - row) : kBlockRows;
-        gemm_block<V>(g, a, lda, row, rows, p, p1, k0, k);
+      for (std::int64_t p = b.p0; p < b.p1; p += kPanels) {
+        const int panels = b.p1 - p < kPanels ? static_cast<int>(b.p1 - p) : kPanels;
+        gemm_tile<V, kBlockStep>(b, y, r1 - r0, block + r0 * kBlockStep, kBlockStep, p, panels,
+                                 row + r0);
       }
     }
   }
 }
 
+/// The same block in f32.
+template <class V, class T>
+PanelBlock<float> widened(const PanelBlock<T>& b, float* wide) {
+  constexpr std::int64_t kPanel = kBlockK * kPanelRows;
+  for (std::int64_t p = 0; p < b.p1 - b.p0; ++p)
+    for (std::int64_t i = 0; i < b.k * kPanelRows; i += V::kLanes)
+      V::store(wide + p * kPanel + i, V::load(b.w + p * b.panel + i));
+  return {wide, kPanel, b.p0, b.p1, b.k0, b.k};
+}
+
 template <class V, class T>
 void gemm_typed(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a, std::int64_t lda,
-                std::int64_t m, float* out, std::int64_t ldo) {
-  FloatGemm<T> g;
-  g.w = reinterpret_cast<const T*>(w.data);
-  g.panel = static_cast<std::int64_t>(w.panel_bytes / sizeof(T));
-  g.n = w.n, g.k = w.k, g.p0 = p0, g.p1 = p1;
-  g.out = out, g.ldo = ldo;
-  if (m <= kFewRows) return gemm_few<V>(g, a, lda, static_cast<int>(m));
-  gemm_many<V>(g, a, lda, m);
+                std::int64_t m, const Sums& y) {
+  const T* data = reinterpret_cast<const T*>(w.data);
+  const auto panel = static_cast<std::int64_t>(w.panel_bytes / sizeof(T));
+  if (m <= kFewRows) {
+    const PanelBlock<T> all{data + p0 * panel, panel, p0, p1, 0, w.k};
+    return gemm_few<V>(all, y, a, lda, static_cast<int>(m));
+  }
+  constexpr bool kNarrow = !std::is_same_v<T, float>;
+  alignas(64) float wide[kNarrow ? kBlockPanels * kPanelRows * kBlockK : 1];
+  for (std::int64_t p = p0; p < p1; p += kBlockPanels) {
+    const std::int64_t end = p1 - p < kBlockPanels ? p1 : p + kBlockPanels;
+    for (std::int64_t k0 = 0; k0 < w.k; k0 += kBlockK) {
+      const std::int64_t k = w.k - k0 < kBlockK ? w.k - k0 : kBlockK;
+      const PanelBlock<T> b{data + p * panel + k0 * kPanelRows, panel, p, end, k0, k};
+      if (kNarrow && m >= kWidenRows)
+        gemm_block<V>(widened<V>(b, wide), y, a, lda, m);
+      else
+        gemm_block<V>(b, y, a, lda, m);
+    }
+  }
 }
 
 template <class V>
 void gemm_float(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a, std::int64_t lda,
                 std::int64_t m, float* out, std::int64_t ldo) {
-  if (w.type == DType::f32) return gemm_typed<V, float>(w, p0, p1, a, lda, m, out, ldo);
-  if (w.type == DType::f16) return gemm_typed<V, f16>(w, p0, p1, a, lda, m, out, ldo);
-  gemm_typed<V, bf16>(w, p0, p1, a, lda, m, out, ldo);
+  const Sums y{out, ldo, w.n};
+  if (w.type == DType::f32) return gemm_typed<V, float>(w, p0, p1, a, lda, m, y);
+  if (w.type == DType::f16) return gemm_typed<V, f16>(w, p0, p1, a, lda, m, y);
+  gemm_typed<V, bf16>(w, p0, p1, a, lda, m, y);
 }
 
 }  // namespace

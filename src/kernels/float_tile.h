@@ -24,8 +24,9 @@ struct TileArgs {
 
 #define HEARTH_UNROLL _Pragma("GCC unroll 16")
 
-/// Rows × Vecs registers of sums, starting at register `vec` of the columns.
-template <class V, int Rows, int Vecs, class T>
+/// Rows × Vecs registers of sums, starting at register `vec` of the columns. Step: t.a_step where
+/// it is known to the compiler, which then reaches all rows from one address; 0: it is not.
+template <class V, int Rows, int Vecs, int Step, class T>
 inline void register_tile(const TileArgs<T>& t, int vec) {
   constexpr int kPerPanel = 16 / V::kLanes;
   typename V::Reg sums[Rows][Vecs];
@@ -39,7 +40,7 @@ inline void register_tile(const TileArgs<T>& t, int vec) {
   HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) {
     columns[v] = t.b + (vec + v) / kPerPanel * t.b_panel + (vec + v) % kPerPanel * V::kLanes;
   }
-  const std::int64_t a_step = t.a_step, b_step = t.b_step;
+  const std::int64_t a_step = Step > 0 ? Step : t.a_step, b_step = t.b_step;
   const float* a = t.a;
   for (std::int64_t k = 0; k < t.k; ++k) {
     // The shorter side waits in registers while the longer one passes by.
@@ -75,21 +76,21 @@ constexpr int tile_vecs() {
 }
 
 /// Covers `vecs` registers per row with tiles, the widest first.
-template <class V, int Rows, int Vecs, class T>
+template <class V, int Rows, int Vecs, int Step, class T>
 void tile_columns(const TileArgs<T>& t, int vec, int vecs) {
-  for (; vec + Vecs <= vecs; vec += Vecs) register_tile<V, Rows, Vecs>(t, vec);
+  for (; vec + Vecs <= vecs; vec += Vecs) register_tile<V, Rows, Vecs, Step>(t, vec);
   if constexpr (Vecs > 1) {
-    if (vec < vecs) tile_columns<V, Rows, Vecs / 2>(t, vec, vecs);
+    if (vec < vecs) tile_columns<V, Rows, Vecs / 2, Step>(t, vec, vecs);
   }
 }
 
 /// Any number of rows in 1 … Most.
-template <class V, int Most, class T>
+template <class V, int Most, int Step = 0, class T>
 void tile(int rows, int vecs, const TileArgs<T>& t) {
   if constexpr (Most > 1) {
-    if (rows < Most) return tile<V, Most - 1>(rows, vecs, t);
+    if (rows < Most) return tile<V, Most - 1, Step>(rows, vecs, t);
   }
-  tile_columns<V, Most, tile_vecs<V, Most>()>(t, 0, vecs);
+  tile_columns<V, Most, tile_vecs<V, Most>(), Step>(t, 0, vecs);
 }
 
 }  // namespace

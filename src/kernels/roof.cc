@@ -1,11 +1,13 @@
 #include "kernels/roof.h"
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -100,30 +102,46 @@ std::int64_t read_all(std::span<const std::int64_t> memory) {
 #endif
 
 /// The least wall time of every thread calling `body(thread)` at once, over at least `seconds` and
-/// five rounds: other work on the machine only ever adds time.
+/// five rounds: other work on the machine only ever adds time. Its own threads, as the engine's
+/// pool may be doing without some of them.
 template <class Body>
-double best_seconds(ThreadPool& pool, double seconds, Body&& body) {
+double best_seconds(int threads, double seconds, Body&& body) {
   using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
   double best = 1e30;
-  for (int round = 0; round < 5 || Clock::now() < end; ++round) {
-    const auto start = Clock::now();
-    pool.run(pool.threads(), [&](std::int64_t thread, int) { body(thread); });
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-  }
+  bool again = true;
+  std::barrier meet(threads);
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  const auto work = [&](int thread) {
+    for (int round = 1; again; ++round) {
+      meet.arrive_and_wait();
+      const auto start = Clock::now();
+      body(thread);
+      meet.arrive_and_wait();
+      const auto now = Clock::now();
+      if (thread == 0) {
+        best = std::min(best, std::chrono::duration<double>(now - start).count());
+        again = round < 5 || now < end;
+      }
+      meet.arrive_and_wait();
+    }
+  };
+  std::vector<std::jthread> others;
+  for (int thread = 1; thread < threads; ++thread) others.emplace_back(work, thread);
+  work(0);
+  others.clear();
   return best;
 }
 
-double gops(ThreadPool& pool, double operations_a_step, void (*run)()) {
-  const double operations = operations_a_step * kChains * kSteps * pool.threads();
-  return operations / best_seconds(pool, 0.2, [&](std::int64_t) { run(); }) * 1e-9;
+double gops(int threads, double operations_a_step, void (*run)()) {
+  const double operations = operations_a_step * kChains * kSteps * threads;
+  return operations / best_seconds(threads, 0.2, [&](int) { run(); }) * 1e-9;
 }
 
-double read_gbs(ThreadPool& pool) {
+double read_gbs(int threads) {
   constexpr std::size_t kWords = std::size_t{32} << 20;  // 256 MB: larger than any cache
   const std::vector<std::int64_t> memory(kWords, 1);
-  const std::size_t share = kWords / static_cast<std::size_t>(pool.threads());
-  const double seconds = best_seconds(pool, 0.4, [&](std::int64_t thread) {
+  const std::size_t share = kWords / static_cast<std::size_t>(threads);
+  const double seconds = best_seconds(threads, 0.4, [&](int thread) {
     std::int64_t sum =
         read_all(std::span(memory).subspan(static_cast<std::size_t>(thread) * share, share));
     asm volatile("" : "+r"(sum));
@@ -133,22 +151,22 @@ double read_gbs(ThreadPool& pool) {
 
 }  // namespace
 
-Roof measure_roof(const KernelTable& table, ThreadPool& pool) {
+Roof measure_roof(const KernelTable& table, int threads) {
   Roof roof;
   [[maybe_unused]] const std::string_view isa = table.isa;
 #if defined(__x86_64__)
   if (isa == "avx512") {
-    roof.int8_gops = gops(pool, 128, int8_avx512);
-    roof.f32_gflops = gops(pool, 32, f32_avx512);
+    roof.int8_gops = gops(threads, 128, int8_avx512);
+    roof.f32_gflops = gops(threads, 32, f32_avx512);
   } else if (isa == "avx2") {
-    roof.int8_gops = gops(pool, 64, int8_avx2);
-    roof.f32_gflops = gops(pool, 16, f32_avx2);
+    roof.int8_gops = gops(threads, 64, int8_avx2);
+    roof.f32_gflops = gops(threads, 16, f32_avx2);
   }
-  roof.read_gbs = read_gbs(pool);
+  roof.read_gbs = read_gbs(threads);
 #elif defined(__aarch64__)
-  roof.int8_gops = gops(pool, 32, int8_neon);
-  roof.f32_gflops = gops(pool, 8, f32_neon);
-  roof.read_gbs = read_gbs(pool);
+  roof.int8_gops = gops(threads, 32, int8_neon);
+  roof.f32_gflops = gops(threads, 8, f32_neon);
+  roof.read_gbs = read_gbs(threads);
 #endif
   return roof;
 }

@@ -2,7 +2,6 @@
 // benchmarks.
 #pragma once
 
-#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
 namespace hearth::kernels {
@@ -15,6 +14,6 @@ struct Roof {
 };
 
 /// Takes about a second and 256 MB of memory.
-Roof measure_roof(const KernelTable& table, ThreadPool& pool);
+Roof measure_roof(const KernelTable& table, int threads);
 
 }  // namespace hearth::kernels

@@ -88,7 +88,7 @@ namespace {
 // Columns of one task: two panels at least, so that a q8a result's blocks of 32 are never shared.
 // For one row a task is a stretch of weights worth streaming; for many rows a tile that stays in
 // L2.
-constexpr std::int64_t kTaskRows = 128, kManyRowsPanels = 8, kMostPanels = 64, kRestRows = 16;
+constexpr std::int64_t kTaskRows = 128, kManyRowsPanels = 12, kMostPanels = 64, kRestRows = 16;
 
 std::int64_t panels_per_task(std::int64_t rows, std::int64_t panels, int threads) {
   if (rows > 1) return kManyRowsPanels;

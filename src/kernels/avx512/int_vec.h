@@ -122,10 +122,14 @@ struct Avx512Int {
     const __mmask16 live = scale.inverse == 0 ? 0 : 0xffff;
     const __m512i c0 = _mm512_maskz_cvtps_epi32(live, _mm512_mul_ps(x0, inverse));
     const __m512i c1 = _mm512_maskz_cvtps_epi32(live, _mm512_mul_ps(x1, inverse));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtepi32_epi8(c0));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16), _mm512_cvtepi32_epi8(c1));
-    sums[0] = _mm512_reduce_add_epi32(c0);
-    sums[1] = _mm512_reduce_add_epi32(c1);
+    const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(c1), _mm512_cvtepi32_epi8(c0));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), bytes);
+    // Sums of eight codes that are moved up by 128, then of sixteen.
+    const __m256i up = _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(0x80)));
+    const __m256i eights = _mm256_sad_epu8(up, _mm256_setzero_si256());
+    const __m256i sixteens = _mm256_add_epi32(eights, _mm256_bsrli_epi128(eights, 8));
+    sums[0] = _mm256_extract_epi32(sixteens, 0) - 16 * 128;
+    sums[1] = _mm256_extract_epi32(sixteens, 4) - 16 * 128;
     return scale.scale;
   }
 
