@@ -1,13 +1,15 @@
 // hearth bench: how fast a model runs on this machine.
+#include "hearth/bench.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <filesystem>
 
-#include "hearth/bench.h"
+#include "hearth/bench_report.h"
+#include "hearth/busy.h"
 #include "hearth/flags.h"
 #include "hearth/names.h"
-#include "hearth/report.h"
 #include "hearth/verbs.h"
 
 namespace hearth::cli {
@@ -16,23 +18,40 @@ namespace {
 struct BenchFlags {
   std::optional<std::string> model;
   std::string synthetic, mmproj, precision = "auto", vision_precision = "auto", kv_type = "f16";
+  std::string compare, reference, chart;
   BenchOptions counts;
-  int threads = 0, context = 0;
-  bool roof = false, json = false, force = false;
+  int threads = 0, context = 0, busy = 0;
+  bool roof = false, json = false, markdown = false, force = false;
 };
 
-struct Spread {
-  double median, min, max;
-};
-
-Spread spread(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  std::size_t n = values.size();
-  return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
+LoadOptions load_options(const BenchFlags& flags, Console& console) {
+  LoadOptions load;
+  load.path =
+      flags.synthetic.empty() ? flags.model.value_or("nano") : "synthetic:" + flags.synthetic;
+  load.mmproj = flags.mmproj;
+  load.precision = flags.precision;
+  load.vision_precision = flags.vision_precision;
+  load.kv_type = flags.kv_type;
+  load.context = flags.context > 0 ? flags.context : std::max(positions_needed(flags.counts), 64);
+  load.force = flags.force;
+  load.progress = console.progress_hook();
+  return load;
 }
 
-nlohmann::ordered_json as_json(const Spread& s) {
-  return {{"median", s.median}, {"min", s.min}, {"max", s.max}};
+/// What the flags say together.
+Status check(const BenchFlags& flags) {
+  if (!flags.synthetic.empty() && flags.model)
+    return bad_input(
+        fmt::format("bench: MODEL is {} and --synthetic is {}: only one can be measured",
+                    in_quotes(*flags.model), flags.synthetic));
+  if (flags.json && flags.markdown)
+    return bad_input("--json and --markdown: only one can be printed");
+  const std::filesystem::path folder = std::filesystem::path(flags.chart).parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    return bad_input(fmt::format("--chart {}: no such directory", flags.chart));
+  if (!flags.compare.empty()) return readable_file(flags.compare);
+  return {};
 }
 
 std::vector<double> rates(const BenchResult& result) {
@@ -41,83 +60,104 @@ std::vector<double> rates(const BenchResult& result) {
   return out;
 }
 
-/// Of the machine's roof, 0 … 1.
-double share_of(const BenchResult& result, const Roof& roof) {
-  return result.work.roof_ms(roof) / spread(result.ms).median;
+BenchReport make_report(const Engine& engine, const Model& model,
+                        const std::vector<BenchResult>& results) {
+  BenchReport report;
+  report.model = model.info().name;
+  report.types = model.info().weight_types;
+  report.isa = engine.isa();
+  report.threads = engine.threads();
+  report.load_ms = model.load_ms();
+  report.peak_rss_bytes = peak_rss_bytes();
+  for (const BenchResult& result : results) {
+    BenchRow& row = report.rows.emplace_back();
+    row.test = result.test;
+    row.n = result.n;
+    row.depth = result.depth;
+    row.ms = spread(result.ms);
+    row.rate = spread(rates(result));
+  }
+  return report;
+}
+
+/// What quantisation costs beside a better model.
+Result<Quality::Beside> measure_beside(const Engine& engine, const Model& model,
+                                       const BenchFlags& flags, Console& console) {
+  if (!names_model(flags.reference)) return no_such_model(flags.reference);
+  LoadOptions load = load_options(flags, console);
+  load.path = flags.reference;
+  load.mmproj.clear();
+  const auto reference = Model::load(engine, load);
+  if (!reference) return reference.error();
+  QualityOptions options;
+  options.reference = &*reference;
+  options.window = std::min({options.window, model.info().context, reference->info().context});
+  options.own_text = true;
+  options.progress = console.progress_hook();
+  const auto quality = measure_quality(model, "", options);
+  if (!quality) return quality.error();
+  return *quality->beside;
+}
+
+/// The figures that the flags ask for beside the plain ones.
+Status add_more(const Engine& engine, const Model& model, const BenchFlags& flags, Console& console,
+                const std::vector<BenchResult>& results, BenchReport& report) {
+  if (flags.busy > 0) {
+    const BusyProcesses others(flags.busy);
+    report.busy = others.count();
+    const auto busy = bench(model, flags.counts);
+    if (!busy) return busy.error();
+    for (std::size_t i = 0; i < busy->size(); ++i)
+      report.rows[i].busy_rate = spread(rates((*busy)[i])).median;
+  }
+  if (flags.roof) {
+    const auto roof = measure_roof(engine);
+    if (!roof) return roof.error();
+    report.roof = *roof;
+    for (std::size_t i = 0; i < results.size(); ++i)
+      if (const double best = results[i].work.roof_ms(*roof); best > 0)
+        report.rows[i].share = best / report.rows[i].ms.median;
+  }
+  if (!flags.compare.empty())
+    if (auto status = compare_with(flags.compare, report); !status) return status;
+  if (flags.reference.empty()) return {};
+  const auto quality = measure_beside(engine, model, flags, console);
+  if (!quality) return quality.error();
+  report.reference = flags.reference;
+  report.quality = *quality;
+  return {};
+}
+
+Result<BenchReport> measure(Context& context, BenchFlags& flags) {
+  Console& console = context.console;
+  if (auto status = check(flags); !status) return status.error();
+  const LoadOptions load = load_options(flags, console);
+  if (flags.synthetic.empty() && !names_model(load.path)) return no_such_model(load.path);
+  const auto engine = context.make_engine(flags.threads);
+  if (!engine) return engine.error();
+  const auto model = Model::load(*engine, load);
+  if (!model) return model.error();
+  flags.counts.progress = console.progress_hook();
+  const auto results = bench(*model, flags.counts);
+  if (!results) return results.error();
+  BenchReport report = make_report(*engine, *model, *results);
+  auto status = add_more(*engine, *model, flags, console, *results, report);
+  if (!status) return status.error();
+  return report;
 }
 
 int bench_model(Context& context, BenchFlags& flags) {
   Console& console = context.console;
-  LoadOptions load;
-  load.path =
-      flags.synthetic.empty() ? flags.model.value_or("nano") : "synthetic:" + flags.synthetic;
-  load.mmproj = flags.mmproj;
-  load.precision = flags.precision;
-  load.vision_precision = flags.vision_precision;
-  load.kv_type = flags.kv_type;
-  load.context = flags.context;
-  load.force = flags.force;
-  load.progress = console.progress_hook();
-  if (load.context == 0)
-    load.context = std::max({flags.counts.prompt, flags.counts.decode + 1, 64});
-  if (flags.synthetic.empty() && !names_model(load.path))
-    return console.report(no_such_model(load.path));
-  auto engine = context.make_engine(flags.threads);
-  if (!engine) return console.report(engine.error());
-  auto model = Model::load(*engine, load);
-  if (!model) return console.report(model.error());
-  flags.counts.progress = console.progress_hook();
-  auto results = bench(*model, flags.counts);
+  const auto report = measure(context, flags);
   console.clear_progress();
-  if (!results) return console.report(results.error());
-
-  const std::uint64_t peak_memory = peak_rss_bytes();  // the probe below needs some of its own
-  std::optional<Roof> roof;
-  if (flags.roof) {
-    auto measured = measure_roof(*engine);
-    if (!measured) return console.report(measured.error());
-    roof = *measured;
-  }
-  const ModelInfo& info = model->info();
-  if (flags.json) {
-    nlohmann::ordered_json out = {{"model", info.name},
-                                  {"type", info.weight_types},
-                                  {"threads", engine->threads()},
-                                  {"isa", engine->isa()},
-                                  {"load_ms", model->load_ms()},
-                                  {"peak_rss_bytes", peak_memory},
-                                  {"results", nlohmann::ordered_json::array()}};
-    if (roof)
-      out["roof"] = {{"int8_gops", roof->int8_gops},
-                     {"f32_gflops", roof->f32_gflops},
-                     {"read_gbs", roof->read_gbs}};
-    for (const BenchResult& result : *results) {
-      nlohmann::ordered_json row = {{"test", result.test},
-                                    {"n", result.n},
-                                    {"tokens_per_second", as_json(spread(rates(result)))},
-                                    {"ms", as_json(spread(result.ms))}};
-      if (roof) row["roof_share"] = share_of(result, *roof);
-      out["results"].push_back(std::move(row));
-    }
-    console.line(out.dump());
-    return kOk;
-  }
-  console.line(fmt::format("{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}",
-                           info.name, info.weight_types, engine->threads(), engine->isa(),
-                           model->load_ms(), human_bytes(peak_memory)));
-  if (roof)
-    console.line(fmt::format("roof: {:.0f} int8 GOPS, {:.0f} f32 GFLOPS, memory {:.1f} GB/s",
-                             roof->int8_gops, roof->f32_gflops, roof->read_gbs));
-  console.line(fmt::format("{:<12} {:>6} {:>12} {:>12} {:>12} {:>14}{}", "test", "n", "median ms",
-                           "min", "max", "a second", roof ? "     of the roof" : ""));
-  for (const BenchResult& result : *results) {
-    Spread ms = spread(result.ms);
-    std::string share = roof ? fmt::format("{:>14.0f} %", 100 * share_of(result, *roof)) : "";
-    console.line(fmt::format("{:<12} {:>6} {:>12.2f} {:>12.2f} {:>12.2f} {:>14.2f}{}", result.test,
-                             result.n, ms.median, ms.min, ms.max, spread(rates(result)).median,
-                             share));
-  }
-  return kOk;
+  if (!report) return console.report(report.error());
+  if (flags.json)
+    console.line(as_json(*report));
+  else
+    console.print(flags.markdown ? as_markdown(*report) : as_text(*report));
+  if (flags.chart.empty()) return kOk;
+  const auto written = write_text_file(flags.chart, as_svg(*report));
+  return written ? kOk : console.report(written.error());
 }
 
 }  // namespace
@@ -128,9 +168,11 @@ void add_bench(CLI::App& app, Context& context) {
   verb.word("MODEL", flags->model, "nano, a .gguf file or a model directory (nano)")
       .text("--synthetic", "NAME:TYPE", flags->synthetic,
             "random weights of a true shape instead: smollm2-135m:q4_0, smolvlm2-500m:q8_0, …")
-      .value("-p,--prompt", "N", read_into(flags->counts.prompt, {0, 1 << 20}),
-             "prompt tokens (512)")
+      .value("-p,--prompt", "N,…", read_into(flags->counts.prompts, {0, 1 << 20}),
+             "prompt tokens, a test each (512)")
       .value("-n,--decode", "N", read_into(flags->counts.decode, {0, 1 << 20}), "new tokens (128)")
+      .value("-d,--depth", "N,…", read_into(flags->counts.depths, {0, 1 << 20}),
+             "tokens in the cache before the new ones, a test each (0)")
       .value("-r,--repeats", "N", read_into(flags->counts.repeats, {1, 1000}), "repeats (5)")
       .value("--tiles", "N", read_into(flags->counts.tiles, {0, 1000}), "picture tiles (1)")
       .value("--threads", "N", read_into(flags->threads, {0, 1024}), "threads (physical cores)")
@@ -144,6 +186,14 @@ void add_bench(CLI::App& app, Context& context) {
              "of the vision tower: auto, f32 or int8 (auto)")
       .text("--mmproj", "FILE", flags->mmproj, "vision half, where it is not beside MODEL")
       .flag("--roof", flags->roof, "measure this machine's limits too, and the share reached")
+      .value("--busy", "N", read_into(flags->busy, {0, 64}),
+             "once more beside N other busy processes, and what is left")
+      .text("--compare", "FILE", flags->compare,
+            "beside the figures of another hearth bench --json or llama-bench -o json")
+      .text("--kl", "REF", flags->reference,
+            "what is lost beside a better model, on text that it writes (hearth ppl: on yours)")
+      .text("--chart", "FILE.svg", flags->chart, "draw it too")
+      .flag("--markdown", flags->markdown, "print a Markdown table")
       .flag("--force", flags->force, "run even when memory looks too small")
       .flag("--json", flags->json, "print one JSON object");
   verb.action([flags, &context] { return bench_model(context, *flags); });

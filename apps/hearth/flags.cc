@@ -127,6 +127,24 @@ Reader read_into(int& target, Between<int> bounds) {
   };
 }
 
+Reader read_into(std::vector<int>& target, Between<int> bounds) {
+  return [&target, bounds](const std::string& value) -> std::string {
+    std::vector<int> numbers;
+    for (std::size_t at = 0; at <= value.size();) {
+      const std::size_t end = std::min(value.find(',', at), value.size());
+      int number = 0;
+      if (!is_number(value.substr(at, end - at), number) || number < bounds.low ||
+          number > bounds.high || numbers.size() == 100)
+        return fmt::format("whole numbers from {} to {} with commas between", bounds.low,
+                           bounds.high);
+      numbers.push_back(number);
+      at = end + 1;
+    }
+    target = numbers;
+    return "";
+  };
+}
+
 Reader read_into(std::uint64_t& target) {
   return [&target](const std::string& value) -> std::string {
     return is_number(value, target) ? "" : "a whole number from 0 to 2^64 - 1";

@@ -28,6 +28,8 @@ struct Between {
 using Reader = std::function<std::string(const std::string& value)>;
 
 Reader read_into(int& target, Between<int> bounds);
+/// Several with commas between: "256,1024".
+Reader read_into(std::vector<int>& target, Between<int> bounds);
 Reader read_into(std::uint64_t& target);
 Reader read_into(double& target, Between<double> bounds);
 Reader read_choice(std::string& target, std::vector<std::string> choices);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "hearth/console.h"
 
@@ -127,6 +128,29 @@ Result<ModelAndPrompt> resolve(const std::optional<std::string>& first,
       "{} is neither a model nor a question (a question of one word needs a model before it: "
       "hearth run nano WORD){}",
       in_quotes(*first), did_you_mean(near_models(*first))));
+}
+
+Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
+  if (auto status = readable_file(path); !status) return status.error();
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  char buffer[1 << 16];
+  while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
+    text.append(buffer, static_cast<std::size_t>(file.gcount()));
+    if (text.size() > limit) return bad_input(fmt::format("{}: longer than {} bytes", path, limit));
+  }
+  return text;
+}
+
+Status write_text_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  if (!file) return bad_input(fmt::format("{}: {}", path, std::strerror(errno)));
+  file << text;
+  file.close();
+  if (file) return {};
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) fs::remove(path, ignored);
+  return bad_input(fmt::format("{}: {}", path, std::strerror(errno)));
 }
 
 }  // namespace hearth::cli

@@ -21,6 +21,11 @@ bool names_model(const std::string& word);
 Error no_such_model(const std::string& word);
 /// Errors where `path` cannot be read, with the nearest names beside it.
 Status readable_file(const std::string& path);
+/// The whole of a file; an error also where it is longer than `limit` bytes.
+Result<std::string> read_text_file(const std::string& path,
+                                   std::size_t limit = std::size_t{64} << 20);
+/// Writes a file, or removes what it wrote of it.
+Status write_text_file(const std::string& path, const std::string& text);
 
 struct ModelAndPrompt {
   std::string model;  ///< "" for the embedded one

@@ -71,6 +71,13 @@ std::string timings_line(const Answer& answer) {
   return line + " · " + human_bytes(peak_rss_bytes());
 }
 
+std::string beside_line(const Quality::Beside& beside, const std::string& reference) {
+  return fmt::format(
+      "beside {} (perplexity {:.4f}): KL {:.6f} nats a token, 99 % below {:.4f}; same likeliest "
+      "token {:.2f} %",
+      reference, beside.perplexity, beside.kl, beside.kl_99, 100 * beside.same_top);
+}
+
 std::string reads_text_only(const ModelInfo& info) {
   return fmt::format("{} reads text only ({})", info.name,
                      info.vision_problem.empty() ? "a vision model needs its mmproj file: --mmproj"

@@ -7,6 +7,7 @@
 
 #include "hearth/chat.h"
 #include "hearth/model.h"
+#include "hearth/quality.h"
 #include "hearth/run_options.h"
 
 namespace hearth::cli {
@@ -33,6 +34,9 @@ std::string with_commas(std::uint64_t number);  ///< 8,192
 std::string human_bytes(std::uint64_t bytes);   ///< 31 MB
 std::string human_count(std::uint64_t count);   ///< 1.8 M
 std::string human_time(double milliseconds);    ///< 61 ms, 1.2 s
+
+/// "beside REF (perplexity 12.3): KL 0.0012 …"
+std::string beside_line(const Quality::Beside& beside, const std::string& reference);
 
 /// Why `info`'s model takes no picture, "nano reads text only (…)".
 std::string reads_text_only(const ModelInfo& info);

@@ -12,9 +12,10 @@
 namespace hearth {
 
 struct BenchOptions {
-  int prompt = 512;  ///< tokens read at once; 0 leaves the test out
-  int decode = 128;  ///< tokens made one after another; 0 leaves the test out
-  int tiles = 1;     ///< picture tiles encoded, where the model sees; 0 leaves the test out
+  std::vector<int> prompts = {512};  ///< tokens read at once, a test each; 0 is none
+  int decode = 128;                  ///< tokens made one after another; 0 leaves the test out
+  std::vector<int> depths = {0};     ///< positions in the cache before decoding, a test each
+  int tiles = 1;  ///< picture tiles encoded, where the model sees; 0 leaves the test out
   int repeats = 5;
   ProgressHook progress = {};
 };
@@ -40,12 +41,16 @@ struct BenchWork {
   double roof_ms(const Roof& roof) const;
 };
 
+/// The context that these tests need.
+int positions_needed(const BenchOptions& options);
+
 /// One test: `ms` of each repeat for `n` tokens or tiles, in the order they were run.
 struct BenchResult {
   std::string test;  ///< "prompt", "decode", "tile", "first_token" (an 8-token prompt)
   int n = 0;
-  std::vector<double> ms;
-  BenchWork work;  ///< of one repeat
+  int depth = 0;  ///< of a decode test
+  std::vector<double> ms = {};
+  BenchWork work = {};  ///< of one repeat
 };
 
 /// Random tokens and random pixels; each test is run once to warm up, then `repeats` times, the

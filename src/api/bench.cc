@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "api/impl.h"
 #include "kernels/roof.h"
@@ -22,98 +25,124 @@ class Numbers {
   std::uint64_t state_ = 1;
 };
 
-struct Bencher {
-  Model::Impl& model;
-  KvCache cache;
-  Numbers numbers;
-
-  explicit Bencher(Model::Impl& m)
-      : model(m),
-        cache(*m.ops,
-              KvShape{m.kv_type, m.text->shape().layers, m.text->shape().kv_heads,
-                      m.text->shape().head_dim},
-              m.info.context) {}
-
-  Result<Generated> generate_from(int prompt_tokens, int new_tokens) {
-    Prompt prompt;
-    for (int i = 0; i < prompt_tokens; ++i) {
-      auto vocab = static_cast<std::uint64_t>(model.text->shape().vocab);
-      prompt.cells.push_back({static_cast<TokenId>((numbers.next() >> 33) % vocab), 0});
-    }
-    cache.truncate(0);
-    GenerateRequest request;
-    request.prompt = &prompt;
-    request.max_tokens = new_tokens;
-    request.ignore_end = true;
-    return generate(*model.ops, *model.text, *model.tokenizer, cache, request);
+/// One test, with a cache of its own: what a decode test has read once stays for its repeats.
+class Test {
+ public:
+  Test(Model::Impl& model, BenchResult result) : model_(model), result_(std::move(result)) {
+    if (result_.test == "tile") return;
+    const bool decodes = result_.test == "decode";
+    cache_.emplace(*model.ops,
+                   KvShape{model.kv_type, model.text->shape().layers, model.text->shape().kv_heads,
+                           model.text->shape().head_dim},
+                   decodes ? result_.depth + result_.n + 1 : result_.n);
+    const auto vocab = static_cast<std::uint64_t>(model.text->shape().vocab);
+    for (int i = 0; i < (decodes ? result_.depth + 1 : result_.n); ++i)
+      prompt_.cells.push_back({static_cast<TokenId>((numbers_.next() >> 33) % vocab), 0});
   }
 
-  Result<double> read(int tokens) {
-    HEARTH_TRY(Generated made, generate_from(tokens, 0));
+  const BenchResult& result() const { return result_; }
+
+  Status run(bool counts) {
+    const Work before = model_.ops->work();
+    HEARTH_TRY(const double ms, result_.test == "tile"     ? encode()
+                                : result_.test == "decode" ? decode()
+                                                           : read());
+    const Work work = model_.ops->work() - before;
+    // The prompt's last token, which a decode test reads again for its logits, is not timed.
+    const double timed = result_.test == "decode" ? result_.n / (result_.n + 1.0) : 1;
+    result_.work = {work.int8_ops * timed, work.float_ops * timed, work.bytes * timed};
+    if (counts) result_.ms.push_back(ms);
+    return {};
+  }
+
+ private:
+  Result<Generated> generate_tokens(int count) {
+    GenerateRequest request;
+    request.prompt = &prompt_;
+    request.max_tokens = count;
+    request.ignore_end = true;
+    return generate(*model_.ops, *model_.text, *model_.tokenizer, *cache_, request);
+  }
+
+  Result<double> read() {
+    cache_->truncate(0);
+    HEARTH_TRY(const Generated made, generate_tokens(0));
     return made.prompt_ms;
   }
 
   // n + 1 tokens: the first comes with the prompt's logits, each other costs one step.
-  Result<double> decode(int tokens) {
-    HEARTH_TRY(Generated made, generate_from(1, tokens + 1));
+  Result<double> decode() {
+    HEARTH_TRY(const Generated made, generate_tokens(result_.n + 1));
     return made.decode_ms;
   }
 
-  Result<double> encode(int tiles) {
-    const auto size = static_cast<std::size_t>(model.vision->shape().tile);
+  Result<double> encode() {
+    const auto size = static_cast<std::size_t>(model_.vision->shape().tile);
     std::vector<float> pixels(3 * size * size);
     double ms = 0;
-    for (int i = 0; i < tiles; ++i) {
-      for (float& p : pixels) p = numbers.unit();
+    for (int i = 0; i < result_.n; ++i) {
+      for (float& p : pixels) p = numbers_.unit();
       auto start = std::chrono::steady_clock::now();
-      HEARTH_TRY(auto features, model.vision->encode(*model.ops, pixels));
+      HEARTH_TRY(auto features, model_.vision->encode(*model_.ops, pixels));
       ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
                 .count();
     }
     return ms;
   }
 
-  Result<double> run(const BenchResult& test) {
-    if (test.test == "tile") return encode(test.n);
-    return test.test == "decode" ? decode(test.n) : read(test.n);
-  }
+  Model::Impl& model_;
+  BenchResult result_;
+  Numbers numbers_;
+  std::optional<KvCache> cache_;
+  Prompt prompt_;
 };
 
+bool any_below(const std::vector<int>& values, int least) {
+  return std::any_of(values.begin(), values.end(), [&](int value) { return value < least; });
+}
+
 }  // namespace
+
+int positions_needed(const BenchOptions& options) {
+  int needed = 8;
+  for (int prompt : options.prompts) needed = std::max(needed, prompt);
+  for (int depth : options.depths)
+    if (options.decode > 0) needed = std::max(needed, depth + options.decode + 1);
+  return needed;
+}
 
 Result<std::vector<BenchResult>> bench(const Model& handle, const BenchOptions& options) {
   return guarded([&]() -> Result<std::vector<BenchResult>> {
     Model::Impl& model = *handle.impl();
-    if (options.prompt < 0 || options.decode < 0 || options.tiles < 0 || options.repeats < 1)
+    if (any_below(options.prompts, 0) || any_below(options.depths, 0) || options.decode < 0 ||
+        options.tiles < 0 || options.repeats < 1)
       return bad_input("bench: counts must not be negative, repeats at least 1");
-    int needed = std::max(options.prompt, options.decode + 1);
-    if (needed > model.info.context) {
+    if (const int needed = positions_needed(options); needed > model.info.context) {
       return bad_input("bench: " + std::to_string(needed) + " positions, the context holds " +
                        std::to_string(model.info.context));
     }
     std::lock_guard compute(model.engine->computing);
-    std::vector<BenchResult> results;
-    auto add = [&](const char* test, int n) { results.push_back({test, n, {}, {}}); };
-    if (options.prompt > 0) add("prompt", options.prompt);
-    if (options.decode > 0) add("decode", options.decode);
+    std::vector<Test> tests;
+    const auto add = [&](const char* test, int n, int depth = 0) {
+      tests.emplace_back(model, BenchResult{test, n, depth});
+    };
+    for (int prompt : options.prompts)
+      if (prompt > 0) add("prompt", prompt);
+    for (int depth : options.depths)
+      if (options.decode > 0) add("decode", options.decode, depth);
     if (options.tiles > 0 && model.vision) add("tile", options.tiles);
-    add("first_token", std::min(8, model.info.context));
-    Bencher bencher(model);
-    const double total = static_cast<double>(results.size()) * (options.repeats + 1);
+    add("first_token", 8);
+    const double total = static_cast<double>(tests.size()) * (options.repeats + 1);
     double done = 0;
     for (int round = -1; round < options.repeats; ++round) {
-      for (BenchResult& result : results) {
+      for (Test& test : tests) {
         if (options.progress) options.progress({"measuring", done++, total});
-        const Work before = model.ops->work();
-        HEARTH_TRY(double ms, bencher.run(result));
-        const Work work = model.ops->work() - before;
-        // A decode test's one prompt token is not timed.
-        const double timed = result.test == "decode" ? result.n / (result.n + 1.0) : 1;
-        result.work = {work.int8_ops * timed, work.float_ops * timed, work.bytes * timed};
-        if (round >= 0) result.ms.push_back(ms);
+        HEARTH_TRY_STATUS(test.run(round >= 0));
       }
     }
     if (options.progress) options.progress({"measuring", total, total});
+    std::vector<BenchResult> results;
+    for (const Test& test : tests) results.push_back(test.result());
     return results;
   });
 }

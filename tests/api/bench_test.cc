@@ -14,7 +14,7 @@ TEST(Bench, WorkIsThatOfThePublishedShape) {
   options.context = 64;
   auto model = Model::load(*engine, options);
   ASSERT_TRUE(model) << model.error().message;
-  auto results = bench(*model, {.prompt = 8, .decode = 0, .repeats = 1});
+  auto results = bench(*model, {.prompts = {8}, .decode = 0, .repeats = 1});
   ASSERT_TRUE(results) << results.error().message;
 
   constexpr double kLayers = 30, kHidden = 576, kKv = 192, kMlp = 1536, kVocab = 49152, kTokens = 8;
@@ -27,6 +27,33 @@ TEST(Bench, WorkIsThatOfThePublishedShape) {
   const double file = 4.5 / 8 * (kLayers * layer + kVocab * kHidden);
   EXPECT_GE(work.bytes, file);
   EXPECT_LE(work.bytes, 1.1 * file);
+}
+
+TEST(Bench, DecodingAtADepthReadsThatMuchCache) {
+  auto engine = Engine::create();
+  ASSERT_TRUE(engine) << engine.error().message;
+  LoadOptions options;
+  options.path = "synthetic:smollm2-135m:q4_0";
+  options.context = 64;
+  auto model = Model::load(*engine, options);
+  ASSERT_TRUE(model) << model.error().message;
+  auto results =
+      bench(*model, {.prompts = {}, .decode = 3, .depths = {0, 40}, .tiles = 0, .repeats = 2});
+  ASSERT_TRUE(results) << results.error().message;
+  ASSERT_EQ(results->size(), 3u);
+  constexpr double kLayers = 30, kHidden = 576;
+  for (int i = 0; i < 2; ++i) {
+    const BenchResult& result = (*results)[i];
+    EXPECT_EQ(result.test, "decode");
+    EXPECT_EQ(result.depth, 40 * i);
+    EXPECT_EQ(result.ms.size(), 2u);
+    // Four rows see depth + 1 … depth + 4 positions; a quarter of that is not timed.
+    const double seen = 4.0 * result.depth + 1 + 2 + 3 + 4;
+    EXPECT_DOUBLE_EQ(result.work.float_ops, 4 * kHidden * kLayers * seen * 3 / 4);
+  }
+  EXPECT_FALSE(bench(*model, {.prompts = {65}}));
+  EXPECT_FALSE(bench(*model, {.prompts = {8}, .decode = 8, .depths = {56}}));
+  EXPECT_FALSE(bench(*model, {.prompts = {-1}}));
 }
 
 TEST(Bench, TheMixedRoofAddsUpProductsAndMemoryIsAFloor) {
