@@ -5,7 +5,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CCACHE := $(if $(shell command -v ccache 2>/dev/null),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CMAKE_FLAGS = -G Ninja $(CCACHE)
-ISAS = reference avx2 avx512
+ISAS = reference avx2 avxvnni avx512
 
 .PHONY: all demo test train-nano eval-nano setup setup-test build check sanitize tsan neon format clean
 

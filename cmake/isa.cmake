@@ -15,6 +15,9 @@ endfunction()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   hearth_isa(avx2 -mavx2 -mfma -mf16c)
+  hearth_isa(avxvnni -mavx2 -mfma -mf16c -mavxvnni)
+  hearth_isa(avx512vl -mavx2 -mfma -mf16c -mavx512f -mavx512vl -mavx512vnni
+             -mprefer-vector-width=256)
   hearth_isa(avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mavx2
              -mprefer-vector-width=512)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")

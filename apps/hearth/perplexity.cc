@@ -23,12 +23,10 @@ struct PerplexityFlags {
 };
 
 std::string as_json(const ModelInfo& model, const PerplexityFlags& flags, const Quality& q) {
-  nlohmann::ordered_json out = {{"model", model.name},
-                                {"type", model.weight_types},
-                                {"window", q.window},
-                                {"predictions", q.predictions},
-                                {"perplexity", q.perplexity},
-                                {"perplexity_error", q.perplexity_error}};
+  nlohmann::ordered_json out = {
+      {"model", model.name},        {"type", model.weight_types},
+      {"window", q.window},         {"predictions", q.predictions},
+      {"perplexity", q.perplexity}, {"perplexity_error", q.perplexity_error}};
   if (q.beside)
     out["reference"] = {{"model", flags.reference},
                         {"perplexity", q.beside->perplexity},

@@ -7,6 +7,8 @@
 namespace hearth::kernels {
 
 const KernelTable& avx2_kernels();
+const KernelTable& avxvnni_kernels();
+const KernelTable& avx512vl_kernels();  ///< AVX-VNNI's source, for its tests
 const KernelTable& avx512_kernels();
 const KernelTable& neon_kernels();
 

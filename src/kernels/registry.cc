@@ -35,6 +35,13 @@ bool has_avx2() {
 }
 #endif
 
+#if HEARTH_HAVE_AVXVNNI
+bool has_avxvnni() {
+  unsigned a = 0, b, c, d;
+  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
+#endif
+
 #if HEARTH_HAVE_AVX512
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -75,6 +82,18 @@ std::vector<const KernelTable*> available_kernels() {
     static const KernelTable table = with_reference(avx512_kernels());
     tables.push_back(&table);
   }
+#endif
+#if HEARTH_HAVE_AVXVNNI
+  if (has_avxvnni()) {  // asked first: building the table already runs avxvnni code
+    static const KernelTable table = with_reference(avxvnni_kernels());
+    tables.push_back(&table);
+  }
+#if HEARTH_HAVE_AVX512VL
+  else if (has_avx512()) {
+    static const KernelTable table = with_reference(avx512vl_kernels());
+    tables.push_back(&table);
+  }
+#endif
 #endif
 #if HEARTH_HAVE_AVX2
   if (has_avx2()) {  // asked first: building the table already runs avx2 code

@@ -62,6 +62,20 @@ __attribute__((target("avx2"))) void int8_avx2() {
       HEARTH_TOUCH(s);
     }
 }
+__attribute__((target("avx512f,avx512vl,avx512vnni"))) void int8_avx512vl() {
+  __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
+      s = _mm256_dpbusd_epi32(s, a, b);
+      HEARTH_TOUCH(s);
+    }
+}
+__attribute__((target("avx2,avxvnni"))) void int8_avxvnni() {
+  __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
+      s = _mm256_dpbusd_avx_epi32(s, a, b);
+      HEARTH_TOUCH(s);
+    }
+}
 __attribute__((target("avx2,fma"))) void f32_avx2() {
   __m256 sum[kChains] = {}, a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
@@ -158,6 +172,9 @@ Roof measure_roof(const KernelTable& table, int threads) {
   if (isa == "avx512") {
     roof.int8_gops = gops(threads, 128, int8_avx512);
     roof.f32_gflops = gops(threads, 32, f32_avx512);
+  } else if (isa == "avxvnni") {
+    roof.int8_gops = gops(threads, 64, find_kernels("avx512") ? int8_avx512vl : int8_avxvnni);
+    roof.f32_gflops = gops(threads, 16, f32_avx2);
   } else if (isa == "avx2") {
     roof.int8_gops = gops(threads, 64, int8_avx2);
     roof.f32_gflops = gops(threads, 16, f32_avx2);

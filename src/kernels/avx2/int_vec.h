@@ -88,6 +88,12 @@ struct Avx2Int {
   }
 
   // ---- sums ----
+  /// Four activations in every lane.
+  static __m256i broadcast_word(const std::int8_t* a) {
+    int word;
+    __builtin_memcpy(&word, a, 4);
+    return _mm256_set1_epi32(word);
+  }
   /// sum[row][panel] = start + Σ over code vectors [kFirst, kFirst + kVectors) · activations.
   template <int kFirst, int kVectors, int kMaxCode, int kRows, int kPanels>
   HEARTH_INLINE static void dot(const Codes (&w)[kPanels][8], const std::int8_t* const (&a)[kRows],
@@ -217,12 +223,6 @@ struct Avx2Int {
   }
   static __m128i load_16(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
   static __m128i load_8(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
-  /// Four activations in every lane.
-  static __m256i broadcast_word(const std::int8_t* a) {
-    int word;
-    __builtin_memcpy(&word, a, 4);
-    return _mm256_set1_epi32(word);
-  }
   static void store_some(float* p, F32 x, int lanes) {
     float all[16];
     _mm256_storeu_ps(all, x.v[0]);
