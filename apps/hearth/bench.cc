@@ -22,6 +22,7 @@ struct BenchFlags {
   BenchOptions counts;
   int threads = 0, context = 0, busy = 0;
   bool roof = false, json = false, markdown = false, force = false;
+  bool keep_packed = false, low_memory = false;
 };
 
 LoadOptions load_options(const BenchFlags& flags, Console& console) {
@@ -34,6 +35,8 @@ LoadOptions load_options(const BenchFlags& flags, Console& console) {
   load.kv_type = flags.kv_type;
   load.context = flags.context > 0 ? flags.context : std::max(positions_needed(flags.counts), 64);
   load.force = flags.force;
+  if (flags.keep_packed) load.packed_cache = default_packed_cache();
+  load.low_memory = flags.low_memory;
   load.progress = console.progress_hook();
   return load;
 }
@@ -194,6 +197,8 @@ void add_bench(CLI::App& app, Context& context) {
             "what is lost beside a better model, on text that it writes (hearth ppl: on yours)")
       .text("--chart", "FILE.svg", flags->chart, "draw it too")
       .flag("--markdown", flags->markdown, "print a Markdown table")
+      .flag("--packed-cache", flags->keep_packed, "as in hearth run")
+      .flag("--low-memory", flags->low_memory, "as in hearth run")
       .flag("--force", flags->force, "run even when memory looks too small")
       .flag("--json", flags->json, "print one JSON object");
   verb.action([flags, &context] { return bench_model(context, *flags); });

@@ -81,6 +81,21 @@ void check_memory(Findings& findings, const Machine& machine) {
     findings.ok("memory", text);
 }
 
+/// What `--packed-cache` has kept, read through.
+void check_packed(Findings& findings) {
+  const std::string folder = default_packed_cache();
+  const std::vector<PackedWeights> files = check_packed_cache(folder);
+  if (files.empty()) return;
+  std::uint64_t bytes = 0;
+  for (const PackedWeights& file : files) {
+    bytes += file.bytes;
+    if (!file.problem.empty())
+      findings.bad("cache", file.problem + ": delete it, it will be made again");
+  }
+  findings.ok("cache", fmt::format("{} of packed weights in {} (delete them whenever you like)",
+                                   human_bytes(bytes), folder));
+}
+
 /// A red square on white, 64 × 64: a BMP of 24 bits, blue first, rows of 192 bytes.
 std::string red_square() {
   constexpr unsigned kSide = 64, kHeader = 54, kPixels = kSide * kSide * 3;
@@ -140,6 +155,7 @@ int doctor(Context& context, const DoctorOptions& options) {
   check_processor(findings, machine, *engine);
   check_threads(findings, machine, *engine, options.threads);
   check_memory(findings, machine);
+  check_packed(findings);
   check_answer(findings, *engine);
   return findings.failed() ? kFailed : kOk;
 }

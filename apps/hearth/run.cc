@@ -74,6 +74,7 @@ int run(Context& context, RunOptions& options) {
   const auto engine = context.make_engine(options.threads);
   if (!engine) return console.report(engine.error());
   options.load.path = asked->model;
+  if (options.keep_packed) options.load.packed_cache = default_packed_cache();
   options.load.progress = console.progress_hook();
   const auto model = Model::load(*engine, options.load);
   console.clear_progress();
@@ -117,6 +118,10 @@ void add_model_flags(Verb& verb, RunOptions& o) {
       .value("--vision-precision", "P",
              read_choice(o.load.vision_precision, {"auto", "f32", "int8"}),
              "of the vision tower: auto, f32 or int8 (auto: int8 where its file is quantised)")
+      .flag("--packed-cache", o.keep_packed,
+            "keep the packed weights in the cache directory: the next start maps them")
+      .flag("--low-memory", o.load.low_memory,
+            "compute from that file, for a model that does not fit into memory")
       .flag("--force", o.load.force, "load even where memory looks too small");
 }
 

@@ -16,6 +16,7 @@ struct RunOptions {
   std::string system;
   int threads = 0;
   bool raw = false, json = false, stats = false, global_only = false, offline = false;
+  bool keep_packed = false;
   LoadOptions load;
   AnswerOptions answer;
 };

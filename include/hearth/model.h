@@ -33,6 +33,12 @@ struct LoadOptions {
   /// Of the vision tower: auto (int8 where its file is quantised, else f32), f32 or int8.
   std::string vision_precision = "auto";
   bool force = false;  ///< load even when memory looks too small
+  /// A folder where packed weights are kept, so that the next load maps them instead of packing
+  /// again (32 GB at most, the longest unused go first); "": none. For models that are files.
+  std::string packed_cache;
+  /// Compute from that file's pages, which the system may drop and read again: for a model that
+  /// does not fit into memory. Without `packed_cache`: in default_packed_cache().
+  bool low_memory = false;
   ProgressHook progress = {};
 };
 
@@ -51,6 +57,18 @@ struct ModelInfo {
   int tile_pixels = 0, tokens_per_tile = 0, longest_edge = 0;
   std::vector<std::pair<std::string, std::string>> metadata;  ///< further facts, name and value
 };
+
+/// $XDG_CACHE_HOME/hearth/packed, ~/.cache/hearth/packed; "" where neither is known.
+std::string default_packed_cache();
+
+/// A file of packed weights; `problem` is "" where its checksum is right.
+struct PackedWeights {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string problem;
+};
+/// Every one in `folder`, read through.
+std::vector<PackedWeights> check_packed_cache(const std::string& folder);
 
 class Model {
  public:

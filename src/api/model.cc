@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "kernels/pack.h"
+#include "models/packed_cache.h"
 #include "models/registry.h"
 #include "models/synthetic.h"
 #include "models/validate.h"
@@ -160,6 +161,51 @@ Result<int> choose_context(const ModelInfo& info, const LoadOptions& options,
   return static_cast<int>(context);
 }
 
+/// Both halves' weights into model.ops.
+Status load_halves(Model::Impl& model, const LoadOptions& options, const Loader::Report& report) {
+  Loader text_loader(*model.ops, model.files.text, report);
+  HEARTH_TRY(model.text, load_text_model(text_loader));
+  if (!model.files.vision) return {};
+  Loader vision_loader(*model.ops, *model.files.vision, report);
+  HEARTH_TRY_STATUS(vision_loader.choose_tower(options.vision_precision));
+  HEARTH_TRY(model.vision, load_vision_model(vision_loader, model.text->shape().hidden));
+  return {};
+}
+
+void finish_packed(PackedCache& packed, const Engine::Impl& engine) {
+  packed.finish();
+  if (!packed.problem().empty())
+    engine.log(LogLevel::warning, "packed weights are not kept: " + packed.problem());
+}
+
+/// Where the packed weights lie or shall lie; null where they are not to be kept. With low_memory
+/// they lie there: a first pass over the model has put them, one weight in memory at a time.
+Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadOptions& options) {
+  std::unique_ptr<PackedCache> packed;
+  const std::string folder = options.packed_cache.empty() && options.low_memory
+                                 ? default_packed_folder().string()
+                                 : options.packed_cache;
+  if (folder.empty()) return packed;
+  const auto open = [&] {
+    return PackedCache::open({folder}, model.files.weight_files,
+                             options.precision + "|" + options.vision_precision);
+  };
+  packed = open();
+  if (!options.low_memory || packed->found() || model.files.weight_files.empty()) return packed;
+  CpuOptions cpu;
+  cpu.quantised_activations = options.precision != "f32";
+  cpu.packed = packed.get();
+  cpu.pack_only = true;
+  model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
+  HEARTH_TRY_STATUS(load_halves(model, options, {}));
+  packed->finish();
+  if (!packed->problem().empty())
+    return bad_input("--low-memory needs a file for the packed weights: " + packed->problem());
+  model.text.reset();
+  model.vision.reset();
+  return open();
+}
+
 Status load_into(Model::Impl& model, const LoadOptions& options) {
   auto started = std::chrono::steady_clock::now();
   HEARTH_TRY(model.files, open_files(options.path, options.mmproj));
@@ -173,13 +219,18 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   model.info = facts(model.files);
   model.info.kv_bytes_per_token = kv_token_bytes(model.info, model.kv_type);
   const bool f32 = options.precision == "f32";
-  std::uint64_t weights = packed_bytes(model.files.text, f32);
-  if (model.files.vision)
-    weights += packed_bytes(*model.files.vision, f32 || options.vision_precision == "f32");
+  HEARTH_TRY(const std::unique_ptr<PackedCache> packed, open_packed(model, options));
+  std::uint64_t weights = 0;  // pages of a packed file come and go as memory allows
+  if (!packed || !packed->found()) {
+    weights = packed_bytes(model.files.text, f32);
+    if (model.files.vision)
+      weights += packed_bytes(*model.files.vision, f32 || options.vision_precision == "f32");
+  }
   HEARTH_TRY(model.info.context, choose_context(model.info, options, weights));
 
   CpuOptions cpu;
   cpu.quantised_activations = !f32;
+  cpu.packed = packed.get();
   model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
   double done = 0;
   const double total = static_cast<double>(model.info.file_bytes);
@@ -193,13 +244,8 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
     if (!parsed) return about(model.files.path, parsed.error());
     model.chat_template = *std::move(parsed);
   }
-  Loader text_loader(*model.ops, model.files.text, report);
-  HEARTH_TRY(model.text, load_text_model(text_loader));
-  if (model.files.vision) {
-    Loader vision_loader(*model.ops, *model.files.vision, report);
-    HEARTH_TRY_STATUS(vision_loader.choose_tower(options.vision_precision));
-    HEARTH_TRY(model.vision, load_vision_model(vision_loader, model.text->shape().hidden));
-  }
+  HEARTH_TRY_STATUS(load_halves(model, options, report));
+  if (packed) finish_packed(*packed, *model.engine);
   if (options.progress) options.progress({"loading", total, total});
   model.info.tokenizer = model.tokenizer->describe();
   model.load_ms =
@@ -227,6 +273,15 @@ Result<KvType> kv_type_from(const std::string& name) {
   if (name == "f32") return KvType::f32;
   if (name == "q8_0") return KvType::q8_0;
   return bad_input("--kv-type: expected f16, f32 or q8_0, found \"" + name + "\"");
+}
+
+std::string default_packed_cache() { return default_packed_folder().string(); }
+
+std::vector<PackedWeights> check_packed_cache(const std::string& folder) {
+  std::vector<PackedWeights> out;
+  for (PackedReport& report : check_packed_folder(folder))
+    out.push_back({report.path.string(), report.bytes, std::move(report.problem)});
+  return out;
 }
 
 Result<Model> Model::load(const Engine& engine, const LoadOptions& options) {

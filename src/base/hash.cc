@@ -7,9 +7,9 @@
 
 namespace hearth {
 
-std::uint32_t crc32(std::span<const std::byte> bytes) {
+std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before) {
   return static_cast<std::uint32_t>(
-      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+      ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 std::string sha256_hex(std::span<const std::byte> bytes) {

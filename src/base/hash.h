@@ -8,8 +8,8 @@
 
 namespace hearth {
 
-/// CRC-32 as zlib computes it.
-std::uint32_t crc32(std::span<const std::byte> bytes);
+/// CRC-32 as zlib computes it; `before`: of the bytes before these.
+std::uint32_t crc32(std::span<const std::byte> bytes, std::uint32_t before = 0);
 
 /// SHA-256 as 64 lower-case hex digits.
 std::string sha256_hex(std::span<const std::byte> bytes);

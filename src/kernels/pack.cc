@@ -47,7 +47,7 @@ void fifth_bits(u32 bits, Codes& c) {
 }
 
 /// Block `g` (0..7) of the file block at `b`; types of 32 values have only block 0.
-void file_codes(DType type, const u8* b, int g, Codes& c) {
+[[gnu::always_inline]] inline void file_codes(DType type, const u8* b, int g, Codes& c) {
   switch (type) {
     case DType::q8_0:
       for (int j = 0; j < 8; ++j) c.word[j] = load(b + 2, j);
@@ -106,7 +106,8 @@ void put_word(std::byte* vectors, int vector, int lane, u32 word) {
   std::memcpy(vectors + 64 * vector + 4 * lane, &word, 4);
 }
 
-void put_codes(const PanelLayout& l, const Codes& c, int lane, std::byte* codes) {
+[[gnu::always_inline]] inline void put_codes(const PanelLayout& l, const Codes& c, int lane,
+                                             std::byte* codes) {
   const u32* w = c.word;
   std::byte* planes = codes + l.code_bytes();
   if (l.code_bits == 8) {
@@ -148,7 +149,8 @@ FileScales file_scales(DType type) {
 }
 
 /// Sub-scales and sub-minima of block `g`: sub[16·half + lane], sub_min[lane].
-void put_sub_scales(DType type, const u8* b, int g, int lane, std::byte* sub, std::byte* sub_min) {
+[[gnu::always_inline]] inline void put_sub_scales(DType type, const u8* b, int g, int lane,
+                                                  std::byte* sub, std::byte* sub_min) {
   auto put = [lane](std::byte* to, int half, int value) {
     to[16 * half + lane] = static_cast<std::byte>(value);
   };
@@ -181,10 +183,12 @@ void put_sub_scales(DType type, const u8* b, int g, int lane, std::byte* sub, st
 
 // ---- one row into its lane ----
 
-void pack_lane(DType type, const u8* row, std::int64_t blocks, int lane, std::byte* panel) {
-  const PanelLayout l = panel_layout(type);
-  const FileScales scales = file_scales(type);
-  const std::uint32_t block_bytes = dtype_info(type).block_bytes;
+/// The type is the compiler's to know: then all of the above is a few shifts.
+template <DType kType>
+void pack_lane(const u8* row, std::int64_t blocks, int lane, std::byte* panel) {
+  constexpr PanelLayout l = panel_layout(kType);
+  const FileScales scales = file_scales(kType);
+  const std::uint32_t block_bytes = dtype_info(kType).block_bytes;
   for (std::int64_t at = 0; at < blocks; at += kGroupBlocks) {
     const int count = static_cast<int>(std::min<std::int64_t>(kGroupBlocks, blocks - at));
     const GroupOffsets offsets(l, count);
@@ -193,16 +197,44 @@ void pack_lane(DType type, const u8* row, std::int64_t blocks, int lane, std::by
         std::memcpy(panel + offsets.d + 32 * g + 2 * lane, row + scales.d, 2);
         if (l.has_min) std::memcpy(panel + offsets.min + 32 * g + 2 * lane, row + scales.min, 2);
       }
-      put_sub_scales(type, row, g, lane, panel + offsets.sub + l.sub_bytes * g,
+      put_sub_scales(kType, row, g, lane, panel + offsets.sub + l.sub_bytes * g,
                      panel + offsets.sub_min + l.min_bytes * g);
       Codes codes;
-      file_codes(type, row, g, codes);
+      file_codes(kType, row, g, codes);
       put_codes(l, codes, lane, panel + offsets.blocks + l.block_bytes() * g);
       if (!l.per_group) row += block_bytes;
     }
     if (l.per_group) row += block_bytes;
     panel += offsets.end;
   }
+}
+
+using PackLane = void (*)(const u8* row, std::int64_t blocks, int lane, std::byte* panel);
+
+PackLane lane_packer(DType type) {
+  switch (type) {
+#define HEARTH_TYPE(type) \
+  case DType::type:       \
+    return pack_lane<DType::type>;
+    HEARTH_TYPE(q8_0)
+    HEARTH_TYPE(q4_0)
+    HEARTH_TYPE(q4_1)
+    HEARTH_TYPE(q5_0)
+    HEARTH_TYPE(q5_1)
+    HEARTH_TYPE(q2_k)
+    HEARTH_TYPE(q3_k)
+    HEARTH_TYPE(q4_k)
+    HEARTH_TYPE(q5_k)
+    HEARTH_TYPE(q6_k)
+    HEARTH_TYPE(iq4_nl)
+    HEARTH_TYPE(iq4_xs)
+#undef HEARTH_TYPE
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+      break;
+  }
+  return nullptr;
 }
 
 /// f32, f16, bf16: [k][16] in the stored type.
@@ -238,10 +270,10 @@ void pack_panel(DType type, const std::byte* const rows[kPanelRows], std::int64_
   std::memset(panel, 0, panel_bytes(type, k));
   if (type == DType::f32) return pack_plain<std::uint32_t>(rows, k, panel);
   if (!is_quantised(type)) return pack_plain<std::uint16_t>(rows, k, panel);
+  const PackLane pack_lane = lane_packer(type);
   for (int lane = 0; lane < kPanelRows; ++lane)
     if (rows[lane])
-      pack_lane(type, reinterpret_cast<const u8*>(rows[lane]), (k + kBlock - 1) / kBlock, lane,
-                panel);
+      pack_lane(reinterpret_cast<const u8*>(rows[lane]), (k + kBlock - 1) / kBlock, lane, panel);
 }
 
 }  // namespace hearth::kernels

@@ -45,6 +45,7 @@ RawWeight Loader::matrix(const std::string& name, std::int64_t n, std::int64_t k
   const StoredTensor* tensor =
       require(name, {static_cast<std::uint64_t>(n), static_cast<std::uint64_t>(k)});
   if (!tensor) return raw;
+  raw.name = name;
   raw.type = tensor->type;
   raw.n = n;
   raw.k = k;

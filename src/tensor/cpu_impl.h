@@ -27,7 +27,7 @@ inline float* row_of(const Tensor& x, std::int64_t row) {
 /// Packed panels (linear) and the file's own rows (gather).
 struct CpuOps::CpuWeight : PreparedWeight {
   kernels::Panels panels;
-  std::shared_ptr<std::byte> storage;
+  std::shared_ptr<const std::byte> storage;
   RawWeight raw;
 
   bool quantised() const { return is_quantised(panels.type); }

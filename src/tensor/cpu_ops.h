@@ -9,12 +9,17 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "tensor/ops.h"
+#include "tensor/packed_store.h"
 
 namespace hearth {
 
 struct CpuOptions {
   /// Quantised weights are multiplied with 8-bit activations; off: they are widened to f32 at load.
   bool quantised_activations = true;
+  /// Where the packed weights of files lie and go, or null. Asked while weights are prepared.
+  PackedStore* packed = nullptr;
+  /// Only fill `packed`: the weights cannot be computed with.
+  bool pack_only = false;
 };
 
 class CpuOps final : public Ops {
@@ -48,6 +53,9 @@ class CpuOps final : public Ops {
   struct CpuRows;
 
  private:
+  /// The panels of a weight: found in the store, or packed and kept there.
+  std::shared_ptr<const std::byte> pack(const RawWeight& raw, DType type, std::size_t panel_bytes,
+                                        std::int64_t panels);
   Tensor make(std::int64_t rows, std::int64_t cols, Elem dtype);
   /// Calls body(first_row, last_row, worker) over all rows, in parallel where it pays.
   template <class Body>

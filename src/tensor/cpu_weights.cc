@@ -60,7 +60,44 @@ DType panel_type(DType stored, Arithmetic arithmetic) {
   return stored;
 }
 
+/// FNV-1a; 0 for rows as they are stored.
+std::uint64_t hash_of(const std::vector<std::int32_t>& row_order) {
+  if (row_order.empty()) return 0;
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const std::int32_t row : row_order)
+    hash = (hash ^ static_cast<std::uint32_t>(row)) * 0x100000001b3;
+  return hash;
+}
+
 }  // namespace
+
+std::shared_ptr<const std::byte> CpuOps::pack(const RawWeight& raw, DType type,
+                                              std::size_t panel_bytes, std::int64_t panels) {
+  const std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);
+  const PackedKey key{raw.name, type, raw.n, raw.k, hash_of(raw.row_order)};
+  PackedStore* store = raw.mapped && !raw.name.empty() ? options_.packed : nullptr;
+  if (store)
+    if (auto found = store->find(key, bytes)) return found;
+
+  const std::shared_ptr<std::byte> storage =
+      options_.pack_only
+          ? std::shared_ptr<std::byte>(aligned_bytes(bytes).release(), AlignedDelete())
+          : weight_memory_.allocate(bytes);
+  constexpr std::int64_t kPanelsEach = 4;
+  pool_.run((panels + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
+    RowSource source(raw, type);
+    const std::byte* rows[kPanelRows];
+    const std::int64_t end = std::min(panels, (chunk + 1) * kPanelsEach);
+    for (std::int64_t p = chunk * kPanelsEach; p < end; ++p) {
+      source.panel(p, rows);
+      kernels::pack_panel(type, rows, raw.k,
+                          storage.get() + static_cast<std::size_t>(p) * panel_bytes);
+    }
+  });
+  if (raw.mapped) MappedFile::release(raw.data);
+  if (store) store->keep(key, {storage.get(), bytes});
+  return options_.pack_only ? nullptr : storage;
+}
 
 Weight CpuOps::prepare(const RawWeight& raw, Use use) {
   CHECK(raw.data.size() ==
@@ -70,24 +107,11 @@ Weight CpuOps::prepare(const RawWeight& raw, Use use) {
   if (use != Use::gather) {
     const DType type =
         panel_type(raw.type, options_.quantised_activations ? raw.arithmetic : Arithmetic::f32);
-    std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
-    std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
-    std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);
-    weight->storage = weight_memory_.allocate(bytes);
-    std::byte* storage = weight->storage.get();
-    constexpr std::int64_t kPanelsEach = 4;
-    pool_.run((panels + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
-      RowSource source(raw, type);
-      const std::byte* rows[kPanelRows];
-      for (std::int64_t p = chunk * kPanelsEach; p < std::min(panels, (chunk + 1) * kPanelsEach);
-           ++p) {
-        source.panel(p, rows);
-        kernels::pack_panel(type, rows, raw.k, storage + static_cast<std::size_t>(p) * panel_bytes);
-      }
-    });
-    weight->panels = {type, raw.n, raw.k, storage, panel_bytes};
-    prepared_bytes_ += bytes;
-    if (raw.mapped) MappedFile::release(raw.data);
+    const std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
+    const std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
+    weight->storage = pack(raw, type, panel_bytes, panels);
+    weight->panels = {type, raw.n, raw.k, weight->storage.get(), panel_bytes};
+    prepared_bytes_ += panel_bytes * static_cast<std::size_t>(panels);
   }
   weight->raw.row_order.clear();
   weight->raw.row_order.shrink_to_fit();

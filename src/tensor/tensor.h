@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/dtype.h"
@@ -39,6 +40,7 @@ enum class Arithmetic : std::uint8_t {
 
 /// A matrix as a file stores it: y = W·x with W [n, k], one row after another.
 struct RawWeight {
+  std::string name;  ///< of the tensor; "" where nobody will look for its packed form again
   DType type = DType::f32;
   std::int64_t n = 0, k = 0;
   std::span<const std::byte> data;      ///< n rows of row_bytes(type, k); must stay mapped

@@ -55,7 +55,7 @@ good "--help" --help
 good "run --help" run --help
 for flag in image system max-tokens temperature top-k top-p min-p repeat-penalty seed stop ctx \
   threads mmproj kv-type precision preprocess no-upscale max-tiles global-only raw parse-special \
-  force offline json stats; do
+  packed-cache low-memory force offline json stats; do
   variable=HEARTH_$(tr a-z- A-Z_ <<<"$flag")
   grep -qE -- "--$flag .*\[$variable\]" out; result "help names --$flag and $variable" $?
 done
@@ -270,6 +270,32 @@ if command -v script >/dev/null; then
 else
   skip "chat in a terminal: script is not installed"
 fi
+
+echo "== packed weights"
+export XDG_CACHE_HOME=$work/cache
+model=$root/models/nano/nano.gguf
+for time in first second; do
+  good "--packed-cache, the $time time" run "$model" "$question" --image "$picture" --packed-cache
+  says "and the same words" "$answer"
+done
+[ "$(ls cache/hearth/packed | wc -l)" = 1 ]; result "one file is kept" $?
+good "--low-memory computes from it" run "$model" "$question" --image "$picture" --low-memory
+says "the same words" "$answer"
+rm -r cache
+good "--low-memory makes it" run "$model" "$question" --image "$picture" --low-memory
+says "the same words" "$answer"
+good "doctor reads it through" doctor
+grep -q '^ok *cache' out; result "and says so" $?
+printf 'x' | dd of="$(echo cache/hearth/packed/*)" bs=1 seek=1000 conv=notrunc status=none
+call doctor
+[ $code = 1 ] && grep -q 'checksum is wrong: delete it' out; result "doctor finds a flipped byte" $?
+echo "no file" >blocked
+XDG_CACHE_HOME=$work/blocked call run "$model" "$question" --image "$picture" --packed-cache
+[ $code = 0 ] && [ "$(cat out)" = "$answer" ] && grep -q 'not kept' err
+result "a folder that cannot be made is told, and the answer comes" $?
+XDG_CACHE_HOME=$work/blocked bad "--low-memory needs it" "needs a file for the packed weights" \
+  run "$model" "$question" --low-memory
+unset XDG_CACHE_HOME
 
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
   for offline in "" --offline; do
