@@ -182,8 +182,8 @@ void add_bench(CLI::App& app, Context& context) {
       .value("--ctx", "N", read_into(flags->context, {0, 1 << 24}), "context (what the tests need)")
       .value("--kv-type", "T", read_choice(flags->kv_type, {"f16", "f32", "q8_0"}),
              "KV cache (f16)")
-      .value("--precision", "P", read_choice(flags->precision, {"auto", "f32"}),
-             "auto or f32 (auto)")
+      .value("--precision", "P", read_choice(flags->precision, {"auto", "f32", "bf16"}),
+             "auto, f32 or bf16 (auto)")
       .value("--vision-precision", "P",
              read_choice(flags->vision_precision, {"auto", "f32", "int8"}),
              "of the vision tower: auto, f32 or int8 (auto)")

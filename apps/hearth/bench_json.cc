@@ -74,6 +74,7 @@ std::string as_json(const BenchReport& report) {
               {"load_ms", report.load_ms}, {"peak_rss_bytes", report.peak_rss_bytes}};
   if (report.roof)
     out["roof"] = {{"int8_gops", report.roof->int8_gops},
+                   {"bf16_gflops", report.roof->bf16_gflops},
                    {"f32_gflops", report.roof->f32_gflops},
                    {"read_gbs", report.roof->read_gbs}};
   if (report.busy > 0) out["busy_processes"] = report.busy;

@@ -64,9 +64,10 @@ std::vector<std::string> facts(const BenchReport& report) {
       "{} ({}), {} threads, {}; loaded in {:.0f} ms, peak memory {}", report.model, report.types,
       report.threads, report.isa, report.load_ms, human_bytes(report.peak_rss_bytes))};
   if (report.roof)
-    out.push_back(fmt::format("roof: {:.0f} int8 GOPS, {:.0f} f32 GFLOPS, memory {:.1f} GB/s",
-                              report.roof->int8_gops, report.roof->f32_gflops,
-                              report.roof->read_gbs));
+    out.push_back(fmt::format(
+        "roof: {:.0f} int8 GOPS, {}{:.0f} f32 GFLOPS, memory {:.1f} GB/s", report.roof->int8_gops,
+        report.roof->bf16_gflops > 0 ? fmt::format("{:.0f} bf16, ", report.roof->bf16_gflops) : "",
+        report.roof->f32_gflops, report.roof->read_gbs));
   if (report.busy > 0)
     out.push_back(
         fmt::format("busy: beside {} other process{}", report.busy, report.busy == 1 ? "" : "es"));

@@ -92,8 +92,8 @@ void add_perplexity(CLI::App& app, Context& context) {
       .value("--threads", "N", read_into(flags->threads, {0, 1024}), "threads (physical cores)")
       .value("--kv-type", "T", read_choice(flags->load.kv_type, {"f16", "f32", "q8_0"}),
              "KV cache (f16)")
-      .value("--precision", "P", read_choice(flags->load.precision, {"auto", "f32"}),
-             "auto or f32 (auto)")
+      .value("--precision", "P", read_choice(flags->load.precision, {"auto", "f32", "bf16"}),
+             "auto, f32 or bf16 (auto)")
       .flag("--force", flags->load.force, "run even when memory looks too small")
       .flag("--json", flags->json, "print one JSON object");
   verb.action([flags, &context] { return perplexity(context, *flags); });

@@ -113,8 +113,9 @@ void add_model_flags(Verb& verb, RunOptions& o) {
       .text("--mmproj", "FILE", o.load.mmproj, "vision half, where it is not beside MODEL")
       .value("--kv-type", "TYPE", read_choice(o.load.kv_type, {"f16", "f32", "q8_0"}),
              "memory of the conversation: f16, f32, q8_0 (f16)")
-      .value("--precision", "P", read_choice(o.load.precision, {"auto", "f32"}),
-             "auto: quantised weights use 8-bit activations; f32: never (auto)")
+      .value("--precision", "P", read_choice(o.load.precision, {"auto", "f32", "bf16"}),
+             "auto: quantised weights use 8-bit activations; f32: never; bf16: float weights in "
+             "bfloat16 (auto)")
       .value("--vision-precision", "P",
              read_choice(o.load.vision_precision, {"auto", "f32", "int8"}),
              "of the vision tower: auto, f32 or int8 (auto: int8 where its file is quantised)")

@@ -23,9 +23,10 @@ struct BenchOptions {
 /// What this machine can do at most with the engine's ISA and threads, measured now. 0: not known
 /// (the reference kernels have no roof).
 struct Roof {
-  double int8_gops = 0;   ///< 8-bit multiply-adds, counted as two operations, 10⁹ a second
-  double f32_gflops = 0;  ///< fused multiply-adds, counted as two operations, 10⁹ a second
-  double read_gbs = 0;    ///< reading memory far larger than the caches, 10⁹ bytes a second
+  double int8_gops = 0;    ///< 8-bit multiply-adds, counted as two operations, 10⁹ a second
+  double bf16_gflops = 0;  ///< bfloat16 multiply-adds; 0: this processor has none
+  double f32_gflops = 0;   ///< fused multiply-adds, counted as two operations, 10⁹ a second
+  double read_gbs = 0;     ///< reading memory far larger than the caches, 10⁹ bytes a second
 };
 
 /// Takes about a second and 256 MB of memory.
@@ -34,7 +35,7 @@ Result<Roof> measure_roof(const Engine& engine);
 /// What a test has to do at least: operations of its matrix products and attention, and bytes of
 /// weights and KV cache.
 struct BenchWork {
-  double int8_ops = 0, float_ops = 0, bytes = 0;
+  double int8_ops = 0, bf16_ops = 0, float_ops = 0, bytes = 0;
 
   /// The time that a machine at its roof would need: products at the int8 and float roofs one after
   /// the other (the mixed roof), or memory, whatever is longer. 0 where the roof is not known.

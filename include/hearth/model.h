@@ -28,8 +28,10 @@ struct LoadOptions {
   std::string path;
   std::string mmproj;  ///< the vision half, where it is not beside the file
   int context = 0;     ///< positions; 0: min(the model's, 8192, what fits in ¼ of free memory)
-  std::string kv_type = "f16";     ///< f16, f32, q8_0
-  std::string precision = "auto";  ///< auto: quantised weights use 8-bit activations; f32: never
+  std::string kv_type = "f16";  ///< f16, f32, q8_0
+  /// auto: quantised weights use 8-bit activations; f32: never; bf16: float weights are multiplied
+  /// in bfloat16 too (an error where the processor has no such product).
+  std::string precision = "auto";
   /// Of the vision tower: auto (int8 where its file is quantised, else f32), f32 or int8.
   std::string vision_precision = "auto";
   bool force = false;  ///< load even when memory looks too small

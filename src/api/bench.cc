@@ -50,7 +50,8 @@ class Test {
     const Work work = model_.ops->work() - before;
     // The prompt's last token, which a decode test reads again for its logits, is not timed.
     const double timed = result_.test == "decode" ? result_.n / (result_.n + 1.0) : 1;
-    result_.work = {work.int8_ops * timed, work.float_ops * timed, work.bytes * timed};
+    result_.work = {work.int8_ops * timed, work.bf16_ops * timed, work.float_ops * timed,
+                    work.bytes * timed};
     if (counts) result_.ms.push_back(ms);
     return {};
   }
@@ -152,13 +153,14 @@ Result<Roof> measure_roof(const Engine& engine) {
     const Engine::Impl& impl = *engine.impl();
     std::lock_guard compute(engine.impl()->computing);
     const kernels::Roof roof = kernels::measure_roof(*impl.kernels, impl.pool->threads());
-    return Roof{roof.int8_gops, roof.f32_gflops, roof.read_gbs};
+    return Roof{roof.int8_gops, roof.bf16_gflops, roof.f32_gflops, roof.read_gbs};
   });
 }
 
 double BenchWork::roof_ms(const Roof& roof) const {
   if (roof.int8_gops <= 0 || roof.f32_gflops <= 0 || roof.read_gbs <= 0) return 0;
-  const double compute = int8_ops / roof.int8_gops + float_ops / roof.f32_gflops;
+  const double bf16 = bf16_ops > 0 ? bf16_ops / roof.bf16_gflops : 0;
+  const double compute = int8_ops / roof.int8_gops + bf16 + float_ops / roof.f32_gflops;
   return std::max(compute, bytes / roof.read_gbs) * 1e-6;
 }
 

@@ -161,6 +161,24 @@ Result<int> choose_context(const ModelInfo& info, const LoadOptions& options,
   return static_cast<int>(context);
 }
 
+/// As --precision says it.
+Result<CpuOptions> cpu_options_of(const LoadOptions& options, const Engine::Impl& engine) {
+  CpuOptions cpu;
+  if (options.precision == "auto") return cpu;
+  if (options.precision == "f32") {
+    cpu.quantised_activations = false;
+  } else if (options.precision != "bf16") {
+    return bad_input("--precision: expected auto, f32 or bf16, found \"" + options.precision +
+                     "\"");
+  } else if (!engine.kernels->has_bf16) {
+    return bad_input(std::string("--precision bf16: ") + engine.kernels->isa +
+                     " has no products of bfloat16 here (AVX512_BF16)");
+  } else {
+    cpu.bf16 = true;
+  }
+  return cpu;
+}
+
 /// Both halves' weights into model.ops.
 Status load_halves(Model::Impl& model, const LoadOptions& options, const Loader::Report& report) {
   Loader text_loader(*model.ops, model.files.text, report);
@@ -180,7 +198,8 @@ void finish_packed(PackedCache& packed, const Engine::Impl& engine) {
 
 /// Where the packed weights lie or shall lie; null where they are not to be kept. With low_memory
 /// they lie there: a first pass over the model has put them, one weight in memory at a time.
-Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadOptions& options) {
+Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadOptions& options,
+                                                 CpuOptions cpu) {
   std::unique_ptr<PackedCache> packed;
   const std::string folder = options.packed_cache.empty() && options.low_memory
                                  ? default_packed_folder().string()
@@ -192,8 +211,6 @@ Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadO
   };
   packed = open();
   if (!options.low_memory || packed->found() || model.files.weight_files.empty()) return packed;
-  CpuOptions cpu;
-  cpu.quantised_activations = options.precision != "f32";
   cpu.packed = packed.get();
   cpu.pack_only = true;
   model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
@@ -210,8 +227,7 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   auto started = std::chrono::steady_clock::now();
   HEARTH_TRY(model.files, open_files(options.path, options.mmproj));
   HEARTH_TRY(model.kv_type, kv_type_from(options.kv_type));
-  if (options.precision != "auto" && options.precision != "f32")
-    return bad_input("--precision: expected auto or f32, found \"" + options.precision + "\"");
+  HEARTH_TRY(const CpuOptions cpu_options, cpu_options_of(options, *model.engine));
   if (options.context < 0 || options.context > (1 << 24))
     return bad_input("--ctx: expected 0 to 16777216, found " + std::to_string(options.context));
   // Broken numbers are told before any of them goes into "needs … GB".
@@ -219,7 +235,7 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   model.info = facts(model.files);
   model.info.kv_bytes_per_token = kv_token_bytes(model.info, model.kv_type);
   const bool f32 = options.precision == "f32";
-  HEARTH_TRY(const std::unique_ptr<PackedCache> packed, open_packed(model, options));
+  HEARTH_TRY(const std::unique_ptr<PackedCache> packed, open_packed(model, options, cpu_options));
   std::uint64_t weights = 0;  // pages of a packed file come and go as memory allows
   if (!packed || !packed->found()) {
     weights = packed_bytes(model.files.text, f32);
@@ -228,8 +244,7 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   }
   HEARTH_TRY(model.info.context, choose_context(model.info, options, weights));
 
-  CpuOptions cpu;
-  cpu.quantised_activations = !f32;
+  CpuOptions cpu = cpu_options;
   cpu.packed = packed.get();
   model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
   double done = 0;

@@ -24,11 +24,12 @@ inline constexpr int kBlockPanels = 12;
 inline constexpr int kBlockK = 256;
 inline constexpr int kBlockStep = kBlockK + 16;
 
-/// Weights from panel p0 and value k0 of K on, as they are stored or widened.
+/// Weights from panel p0 and step k0 of K on, as they are stored or widened. A step is one value of
+/// K, or the two that a word holds.
 template <class T>
 struct PanelBlock {
   const T* w;
-  std::int64_t panel;  ///< values from panel to panel
+  std::int64_t panel;  ///< words from panel to panel
   std::int64_t p0, p1, k0, k;
 };
 
@@ -39,13 +40,14 @@ struct Sums {
 };
 
 /// `rows` rows of `a` times `panels` panels of the block from panel p on; sums go on in `out`.
-template <class V, int Step, class T>
-void gemm_tile(const PanelBlock<T>& b, const Sums& y, int rows, const float* a, std::int64_t a_step,
+template <class V, int Step, class T, class A>
+void gemm_tile(const PanelBlock<T>& b, const Sums& y, int rows, const A* a, std::int64_t a_step,
                std::int64_t p, int panels, std::int64_t row) {
   constexpr int kMostColumns = 8 * V::kLanes < 16 ? 16 : 8 * V::kLanes;
   float* out = y.out + row * y.ldo + p * kPanelRows;
   const bool first = b.k0 == 0;
-  TileArgs<T> t{a, a_step, b.w + (p - b.p0) * b.panel, kPanelRows, b.panel, b.k, out, y.ldo, first};
+  TileArgs<T, A> t{a,     a_step, b.w + (p - b.p0) * b.panel, kPanelRows, b.panel, b.k, out,
+                   y.ldo, first};
   std::int64_t columns = y.n - p * kPanelRows;
   const int vecs = panels * kPanelRows / V::kLanes;
   if (columns >= panels * kPanelRows) return tile<V, V::kGemmRows, Step>(rows, vecs, t);
@@ -74,25 +76,21 @@ void gemm_few(const PanelBlock<T>& b, const Sums& y, const float* a, std::int64_
 }
 
 template <class V>
-void copy_rows(const float* a, std::int64_t lda, int rows, std::int64_t k, float* block) {
-  for (int r = 0; r < rows; ++r) {
-    const float* from = a + r * lda;
-    float* to = block + r * kBlockStep;
-    std::int64_t i = 0;
-    for (; i + V::kLanes <= k; i += V::kLanes) V::store(to + i, V::load(from + i));
-    for (; i < k; ++i) to[i] = from[i];
-  }
+void copy_row(const float* from, std::int64_t k, float* to) {
+  std::int64_t i = 0;
+  for (; i + V::kLanes <= k; i += V::kLanes) V::store(to + i, V::load(from + i));
+  for (; i < k; ++i) to[i] = from[i];
 }
 
-/// m rows times a block of weights.
-template <class V, class T>
+/// m rows times a block of weights. The rows are copied as `A`; `values` of each belong to it.
+template <class V, class A, class T>
 void gemm_block(const PanelBlock<T>& b, const Sums& y, const float* a, std::int64_t lda,
-                std::int64_t m) {
+                std::int64_t m, std::int64_t values) {
   constexpr int kPanels = 2 * V::kLanes > kPanelRows ? 2 * V::kLanes / kPanelRows : 1;
-  alignas(64) float block[kBlockRows * kBlockStep];
+  alignas(64) A block[kBlockRows * kBlockStep];
   for (std::int64_t row = 0; row < m; row += kBlockRows) {
     const int rows = m - row < kBlockRows ? static_cast<int>(m - row) : kBlockRows;
-    copy_rows<V>(a + row * lda + b.k0, lda, rows, b.k, block);
+    for (int r = 0; r < rows; ++r) copy_row<V>(a + (row + r) * lda, values, block + r * kBlockStep);
     // Tiles of almost equal height: 16 rows go as 8 + 8, not 12 + 4.
     const int tiles = (rows + V::kGemmRows - 1) / V::kGemmRows;
     for (int i = 0; i < tiles; ++i) {
@@ -133,9 +131,9 @@ void gemm_typed(const Panels& w, std::int64_t p0, std::int64_t p1, const float* 
       const std::int64_t k = w.k - k0 < kBlockK ? w.k - k0 : kBlockK;
       const PanelBlock<T> b{data + p * panel + k0 * kPanelRows, panel, p, end, k0, k};
       if (kNarrow && m >= kWidenRows)
-        gemm_block<V>(widened<V>(b, wide), y, a, lda, m);
+        gemm_block<V, float>(widened<V>(b, wide), y, a + k0, lda, m, k);
       else
-        gemm_block<V>(b, y, a, lda, m);
+        gemm_block<V, float>(b, y, a + k0, lda, m, k);
     }
   }
 }

@@ -10,9 +10,9 @@ namespace {
 
 /// Operands of a tile. B comes as 16 columns side by side (a panel), `b_panel` values apart;
 /// row k of a panel lies at k·b_step.
-template <class T>
+template <class T, class A = float>
 struct TileArgs {
-  const float* a;  ///< [rows][k], a_step values apart
+  const A* a;  ///< [rows][k], a_step values apart
   std::int64_t a_step;
   const T* b;
   std::int64_t b_step, b_panel;
@@ -26,8 +26,8 @@ struct TileArgs {
 
 /// Rows × Vecs registers of sums, starting at register `vec` of the columns. Step: t.a_step where
 /// it is known to the compiler, which then reaches all rows from one address; 0: it is not.
-template <class V, int Rows, int Vecs, int Step, class T>
-inline void register_tile(const TileArgs<T>& t, int vec) {
+template <class V, int Rows, int Vecs, int Step, class T, class A>
+inline void register_tile(const TileArgs<T, A>& t, int vec) {
   constexpr int kPerPanel = 16 / V::kLanes;
   typename V::Reg sums[Rows][Vecs];
   float* c = t.c + vec * V::kLanes;
@@ -41,18 +41,18 @@ inline void register_tile(const TileArgs<T>& t, int vec) {
     columns[v] = t.b + (vec + v) / kPerPanel * t.b_panel + (vec + v) % kPerPanel * V::kLanes;
   }
   const std::int64_t a_step = Step > 0 ? Step : t.a_step, b_step = t.b_step;
-  const float* a = t.a;
+  const A* a = t.a;
   for (std::int64_t k = 0; k < t.k; ++k) {
     // The shorter side waits in registers while the longer one passes by.
     if constexpr (Rows < Vecs) {
-      typename V::Reg x[Rows];
+      decltype(V::all(*a)) x[Rows];
       HEARTH_UNROLL for (int r = 0; r < Rows; ++r) { x[r] = V::all(a[r * a_step + k]); }
       HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) {
         auto b = V::load(columns[v] + k * b_step);
         HEARTH_UNROLL for (int r = 0; r < Rows; ++r) { sums[r][v] = V::fma(b, x[r], sums[r][v]); }
       }
     } else {
-      typename V::Reg b[Vecs];
+      decltype(V::load(t.b)) b[Vecs];
       HEARTH_UNROLL for (int v = 0; v < Vecs; ++v) { b[v] = V::load(columns[v] + k * b_step); }
       HEARTH_UNROLL for (int r = 0; r < Rows; ++r) {
         auto x = V::all(a[r * a_step + k]);
@@ -76,8 +76,8 @@ constexpr int tile_vecs() {
 }
 
 /// Covers `vecs` registers per row with tiles, the widest first.
-template <class V, int Rows, int Vecs, int Step, class T>
-void tile_columns(const TileArgs<T>& t, int vec, int vecs) {
+template <class V, int Rows, int Vecs, int Step, class T, class A>
+void tile_columns(const TileArgs<T, A>& t, int vec, int vecs) {
   for (; vec + Vecs <= vecs; vec += Vecs) register_tile<V, Rows, Vecs, Step>(t, vec);
   if constexpr (Vecs > 1) {
     if (vec < vecs) tile_columns<V, Rows, Vecs / 2, Step>(t, vec, vecs);
@@ -85,8 +85,8 @@ void tile_columns(const TileArgs<T>& t, int vec, int vecs) {
 }
 
 /// Any number of rows in 1 … Most.
-template <class V, int Most, int Step = 0, class T>
-void tile(int rows, int vecs, const TileArgs<T>& t) {
+template <class V, int Most, int Step = 0, class T, class A>
+void tile(int rows, int vecs, const TileArgs<T, A>& t) {
   if constexpr (Most > 1) {
     if (rows < Most) return tile<V, Most - 1, Step>(rows, vecs, t);
   }

@@ -10,6 +10,7 @@ const KernelTable& avx2_kernels();
 const KernelTable& avxvnni_kernels();
 const KernelTable& avx512vl_kernels();  ///< AVX-VNNI's source, for its tests
 const KernelTable& avx512_kernels();
+const KernelTable& avx512bf16_kernels();  ///< one more row for AVX-512
 const KernelTable& neon_kernels();
 
 }  // namespace hearth::kernels

@@ -27,6 +27,7 @@ struct Panels {
   std::int64_t n = 0, k = 0;
   const std::byte* data = nullptr;  ///< 64-byte aligned
   std::size_t panel_bytes = 0;      ///< distance between panels
+  bool pairs = false;  ///< bf16 for gemm_bf16: [⌈k/2⌉][16][2], neighbours along K side by side
 
   std::int64_t panels() const { return (n + kPanelRows - 1) / kPanelRows; }
 };
@@ -118,6 +119,10 @@ inline std::size_t attend_scratch_bytes(int head_dim) {
   /* the same for f32, f16 and bf16 panels with f32 activations, one fma chain per output */            \
   KERNEL(gemm_float, void(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a,            \
                           std::int64_t lda, std::int64_t m, float* out, std::int64_t ldo))              \
+  /* the same for bf16 panels of pairs, the rows rounded to bf16 too; sums in f32, whose order          \
+     within a pair is the processor's: equal for one ISA, near between two */                           \
+  KERNEL(gemm_bf16, void(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a,             \
+                         std::int64_t lda, std::int64_t m, float* out, std::int64_t ldo))               \
   KERNEL(attend, void(const Attend& args))                                                              \
   /* one head's key and value [head_dim] into slot (0..63) of its half pages */                         \
   KERNEL(kv_append, void(KvType type, int head_dim, const float* k, const float* v,                     \
@@ -146,6 +151,7 @@ inline std::size_t attend_scratch_bytes(int head_dim) {
 
 struct KernelTable {
   const char* isa = "";
+  bool has_bf16 = false;  ///< gemm_bf16 is the processor's, not the reference
 #define HEARTH_ROW(name, ...) std::add_pointer_t<__VA_ARGS__> name = nullptr;
   HEARTH_KERNELS(HEARTH_ROW)
 #undef HEARTH_ROW

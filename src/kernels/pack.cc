@@ -264,6 +264,20 @@ std::size_t panel_bytes(DType type, std::int64_t k) {
   return rest == 0 ? bytes : bytes + static_cast<std::size_t>(GroupOffsets(l, rest).end);
 }
 
+std::size_t pair_panel_bytes(std::int64_t k) {
+  return static_cast<std::size_t>((k + 1) / 2) * kPanelRows * 4;
+}
+
+void pack_pairs(const std::byte* const rows[kPanelRows], std::int64_t k, std::byte* panel) {
+  std::memset(panel, 0, pair_panel_bytes(k));
+  for (int lane = 0; lane < kPanelRows; ++lane) {
+    if (!rows[lane]) continue;
+    std::byte* to = panel + 4 * lane;
+    for (std::int64_t i = 0; i < k; i += 2, to += 4 * kPanelRows)
+      std::memcpy(to, rows[lane] + 2 * i, i + 1 < k ? 4 : 2);
+  }
+}
+
 void pack_panel(DType type, const std::byte* const rows[kPanelRows], std::int64_t k,
                 std::byte* panel) {
   // Also zeroes null rows and padding: a lane of zero scales contributes nothing.

@@ -37,6 +37,23 @@ void gemm_float(const Panels& w, std::int64_t p0, std::int64_t p1, const float* 
   }
 }
 
+void gemm_bf16(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a, std::int64_t lda,
+               std::int64_t m, float* out, std::int64_t ldo) {
+  const std::int64_t i1 = std::min(p1 * kPanelRows, w.n);
+  for (std::int64_t row = 0; row < m; ++row) {
+    for (std::int64_t i = p0 * kPanelRows; i < i1; ++i) {
+      const std::byte* panel = w.data + static_cast<std::size_t>(i / kPanelRows) * w.panel_bytes;
+      float sum = 0;
+      for (std::int64_t k = 0; k < w.k; ++k) {
+        const float weight =
+            stored_value(DType::bf16, panel, (k / 2 * kPanelRows + i % kPanelRows) * 2 + k % 2);
+        sum = std::fma(weight, to_f32(to_bf16(a[row * lda + k])), sum);
+      }
+      out[row * ldo + i] = sum;
+    }
+  }
+}
+
 // ---- attention ----
 
 /// One half page. A value is at (position, dim); `is_key` says which of the two runs faster.
@@ -219,6 +236,7 @@ void rope(const float* x, const float* cos, const float* sin, std::int64_t half,
 
 void fill_reference_float(KernelTable& table) {
   table.gemm_float = gemm_float;
+  table.gemm_bf16 = gemm_bf16;
   table.attend = attend;
   table.kv_append = kv_append;
   table.rms_norm = rms_norm;

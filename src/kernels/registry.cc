@@ -50,6 +50,18 @@ bool has_avx512() {
 }
 #endif
 
+#if HEARTH_HAVE_AVX512
+KernelTable with_bf16(KernelTable table) {
+#if HEARTH_HAVE_AVX512BF16
+  if (__builtin_cpu_supports("avx512bf16")) {
+    table.gemm_bf16 = avx512bf16_kernels().gemm_bf16;
+    table.has_bf16 = true;
+  }
+#endif
+  return table;
+}
+#endif
+
 #if HEARTH_HAVE_NEON
 /// Dot products and half precision arithmetic: every 64-bit ARM since about 2018.
 bool has_neon() {
@@ -79,7 +91,7 @@ std::vector<const KernelTable*> available_kernels() {
   std::vector<const KernelTable*> tables;
 #if HEARTH_HAVE_AVX512
   if (has_avx512()) {  // asked first: building the table already runs avx512 code
-    static const KernelTable table = with_reference(avx512_kernels());
+    static const KernelTable table = with_reference(with_bf16(avx512_kernels()));
     tables.push_back(&table);
   }
 #endif

@@ -51,6 +51,15 @@ __attribute__((target("avx512f"))) void f32_avx512() {
       HEARTH_TOUCH(s);
     }
 }
+__attribute__((target("avx512f,avx512bf16"))) void bf16_avx512() {
+  __m512 sum[kChains] = {};
+  const __m512i one = _mm512_set1_epi32(0x3f803f80);
+  const auto a = reinterpret_cast<__m512bh>(one), b = a;
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
+      s = _mm512_dpbf16_ps(s, a, b);
+      HEARTH_TOUCH(s);
+    }
+}
 /// Without VNNI a product takes two multiplies and an add.
 __attribute__((target("avx2"))) void int8_avx2() {
   __m256i sum[kChains] = {}, a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
@@ -172,6 +181,7 @@ Roof measure_roof(const KernelTable& table, int threads) {
   if (isa == "avx512") {
     roof.int8_gops = gops(threads, 128, int8_avx512);
     roof.f32_gflops = gops(threads, 32, f32_avx512);
+    if (table.has_bf16) roof.bf16_gflops = gops(threads, 64, bf16_avx512);
   } else if (isa == "avxvnni") {
     roof.int8_gops = gops(threads, 64, find_kernels("avx512") ? int8_avx512vl : int8_avxvnni);
     roof.f32_gflops = gops(threads, 16, f32_avx2);

@@ -132,7 +132,9 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
     tasks += column_tasks * row_tasks;
     results.push_back(out);
     double products = 2.0 * static_cast<double>(x.rows * w.panels.n * w.panels.k);
-    (w.quantised() ? work_.int8_ops : work_.float_ops) += products;
+    (w.quantised()    ? work_.int8_ops
+     : w.panels.pairs ? work_.bf16_ops
+                      : work_.float_ops) += products;
     work_.bytes +=
         static_cast<double>(w.panels.panel_bytes) * static_cast<double>(w.panels.panels());
   }
@@ -180,6 +182,8 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
           kernels_.add(y, rest + i * width, n1 - n0, y);
         }
       }
+    } else if (panels.pairs) {
+      kernels_.gemm_bf16(panels, p0, p1, row_of(job->in, m0), job->in.cols, rows, out, ldo);
     } else {
       kernels_.gemm_float(panels, p0, p1, row_of(job->in, m0), job->in.cols, rows, out, ldo);
     }

@@ -16,6 +16,8 @@ namespace hearth {
 struct CpuOptions {
   /// Quantised weights are multiplied with 8-bit activations; off: they are widened to f32 at load.
   bool quantised_activations = true;
+  /// Float weights are multiplied in bfloat16 (KernelTable::has_bf16) unless f32 is asked for.
+  bool bf16 = false;
   /// Where the packed weights of files lie and go, or null. Asked while weights are prepared.
   PackedStore* packed = nullptr;
   /// Only fill `packed`: the weights cannot be computed with.
@@ -54,8 +56,7 @@ class CpuOps final : public Ops {
 
  private:
   /// The panels of a weight: found in the store, or packed and kept there.
-  std::shared_ptr<const std::byte> pack(const RawWeight& raw, DType type, std::size_t panel_bytes,
-                                        std::int64_t panels);
+  std::shared_ptr<const std::byte> pack(const RawWeight& raw, const kernels::Panels& panels);
   Tensor make(std::int64_t rows, std::int64_t cols, Elem dtype);
   /// Calls body(first_row, last_row, worker) over all rows, in parallel where it pays.
   template <class Body>

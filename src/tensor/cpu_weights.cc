@@ -71,10 +71,10 @@ std::uint64_t hash_of(const std::vector<std::int32_t>& row_order) {
 
 }  // namespace
 
-std::shared_ptr<const std::byte> CpuOps::pack(const RawWeight& raw, DType type,
-                                              std::size_t panel_bytes, std::int64_t panels) {
-  const std::size_t bytes = panel_bytes * static_cast<std::size_t>(panels);
-  const PackedKey key{raw.name, type, raw.n, raw.k, hash_of(raw.row_order)};
+std::shared_ptr<const std::byte> CpuOps::pack(const RawWeight& raw, const kernels::Panels& panels) {
+  const std::int64_t count = panels.panels();
+  const std::size_t bytes = panels.panel_bytes * static_cast<std::size_t>(count);
+  const PackedKey key{raw.name, panels.type, raw.n, raw.k, hash_of(raw.row_order)};
   PackedStore* store = raw.mapped && !raw.name.empty() ? options_.packed : nullptr;
   if (store)
     if (auto found = store->find(key, bytes)) return found;
@@ -84,14 +84,17 @@ std::shared_ptr<const std::byte> CpuOps::pack(const RawWeight& raw, DType type,
           ? std::shared_ptr<std::byte>(aligned_bytes(bytes).release(), AlignedDelete())
           : weight_memory_.allocate(bytes);
   constexpr std::int64_t kPanelsEach = 4;
-  pool_.run((panels + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
-    RowSource source(raw, type);
+  pool_.run((count + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
+    RowSource source(raw, panels.type);
     const std::byte* rows[kPanelRows];
-    const std::int64_t end = std::min(panels, (chunk + 1) * kPanelsEach);
+    const std::int64_t end = std::min(count, (chunk + 1) * kPanelsEach);
     for (std::int64_t p = chunk * kPanelsEach; p < end; ++p) {
       source.panel(p, rows);
-      kernels::pack_panel(type, rows, raw.k,
-                          storage.get() + static_cast<std::size_t>(p) * panel_bytes);
+      std::byte* panel = storage.get() + static_cast<std::size_t>(p) * panels.panel_bytes;
+      if (panels.pairs)
+        kernels::pack_pairs(rows, raw.k, panel);
+      else
+        kernels::pack_panel(panels.type, rows, raw.k, panel);
     }
   });
   if (raw.mapped) MappedFile::release(raw.data);
@@ -105,13 +108,18 @@ Weight CpuOps::prepare(const RawWeight& raw, Use use) {
   auto weight = std::make_shared<CpuWeight>();
   weight->raw = raw;
   if (use != Use::gather) {
-    const DType type =
+    kernels::Panels& panels = weight->panels;
+    panels.n = raw.n;
+    panels.k = raw.k;
+    panels.type =
         panel_type(raw.type, options_.quantised_activations ? raw.arithmetic : Arithmetic::f32);
-    const std::size_t panel_bytes = kernels::panel_bytes(type, raw.k);
-    const std::int64_t panels = (raw.n + kPanelRows - 1) / kPanelRows;
-    weight->storage = pack(raw, type, panel_bytes, panels);
-    weight->panels = {type, raw.n, raw.k, weight->storage.get(), panel_bytes};
-    prepared_bytes_ += panel_bytes * static_cast<std::size_t>(panels);
+    panels.pairs = options_.bf16 && !is_quantised(panels.type) && raw.arithmetic != Arithmetic::f32;
+    if (panels.pairs) panels.type = DType::bf16;
+    panels.panel_bytes =
+        panels.pairs ? kernels::pair_panel_bytes(raw.k) : kernels::panel_bytes(panels.type, raw.k);
+    weight->storage = pack(raw, panels);
+    panels.data = weight->storage.get();
+    prepared_bytes_ += panels.panel_bytes * static_cast<std::size_t>(panels.panels());
   }
   weight->raw.row_order.clear();
   weight->raw.row_order.shrink_to_fit();

@@ -64,11 +64,13 @@ struct Rows {
 /// What the matrix products and attentions so far came to: the yardstick of a benchmark.
 struct Work {
   double int8_ops = 0;   ///< in products on q8a activations; a multiply and an add are two
+  double bf16_ops = 0;   ///< in products of bfloat16
   double float_ops = 0;  ///< in other products and in attention
   double bytes = 0;      ///< of weights and of KV cache, read once by every op that needs them
 
   Work operator-(const Work& before) const {
-    return {int8_ops - before.int8_ops, float_ops - before.float_ops, bytes - before.bytes};
+    return {int8_ops - before.int8_ops, bf16_ops - before.bf16_ops, float_ops - before.float_ops,
+            bytes - before.bytes};
   }
 };
 

@@ -57,10 +57,11 @@ TEST(Bench, DecodingAtADepthReadsThatMuchCache) {
 }
 
 TEST(Bench, TheMixedRoofAddsUpProductsAndMemoryIsAFloor) {
-  const Roof roof{.int8_gops = 1000, .f32_gflops = 100, .read_gbs = 10};
-  EXPECT_DOUBLE_EQ((BenchWork{2e9, 1e9, 1e6}).roof_ms(roof), 2 + 10);
-  EXPECT_DOUBLE_EQ((BenchWork{2e9, 1e9, 1e9}).roof_ms(roof), 100);
-  EXPECT_EQ((BenchWork{2e9, 1e9, 1e9}).roof_ms({}), 0);
+  const Roof roof{.int8_gops = 1000, .bf16_gflops = 200, .f32_gflops = 100, .read_gbs = 10};
+  EXPECT_DOUBLE_EQ((BenchWork{0, 1e9, 1e9, 1e6}).roof_ms(roof), 5 + 10);
+  EXPECT_DOUBLE_EQ((BenchWork{2e9, 0, 1e9, 1e6}).roof_ms(roof), 2 + 10);
+  EXPECT_DOUBLE_EQ((BenchWork{2e9, 0, 1e9, 1e9}).roof_ms(roof), 100);
+  EXPECT_EQ((BenchWork{2e9, 0, 1e9, 1e9}).roof_ms({}), 0);
 }
 
 }  // namespace

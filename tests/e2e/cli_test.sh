@@ -271,6 +271,15 @@ else
   skip "chat in a terminal: script is not installed"
 fi
 
+echo "== precision"
+HEARTH_ISA=reference bad "bf16 without the instruction" "reference has no products of bfloat16" \
+  run "$question" --image "$picture" --precision bf16
+if HEARTH_ISA= "$hearth" run "$question" --image "$picture" --precision bf16 </dev/null >out 2>err; then
+  says "bf16 gives the same words" "$answer"
+else
+  skip "bf16, which this processor does not have"
+fi
+
 echo "== packed weights"
 export XDG_CACHE_HOME=$work/cache
 model=$root/models/nano/nano.gguf

@@ -27,6 +27,7 @@ struct TestedBy;  // specialise for your row
 TESTED_BY(quantise_q8a, "QuantiseQ8a");
 TESTED_BY(gemm_quant, "GemmQuant");
 TESTED_BY(gemm_float, "Types/FloatGemm");
+TESTED_BY(gemm_bf16, "Bf16Gemm");
 TESTED_BY(attend, "Attend");
 TESTED_BY(kv_append, "KvAppend");
 TESTED_BY(rms_norm, "Norms");

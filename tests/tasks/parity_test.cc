@@ -49,12 +49,12 @@ std::vector<TokenId> greedy(TextRig& rig, const std::vector<TokenId>& prompt, in
 
 class TextParity : public testing::TestWithParam<TextCase> {
  protected:
-  void compare(bool quantised_activations, double tolerance, bool demand_greedy) {
+  void compare(CpuOptions options, double tolerance, bool demand_greedy) {
     HEARTH_GOLDEN(file, "text/" + GetParam().file);
     Json entry = load_json(test::golden("text/cases.json"))[GetParam().entry];
     auto files = open_model_files(file.string());
     ASSERT_TRUE(files) << files.error().message;
-    TextRig rig(*std::move(files), {quantised_activations});
+    TextRig rig(*std::move(files), options);
     for (const Json& prompt : entry["prompts"]) {
       auto ids = prompt["ids"].get<std::vector<TokenId>>();
       std::vector<std::int32_t> rows;
@@ -73,10 +73,20 @@ class TextParity : public testing::TestWithParam<TextCase> {
   }
 };
 
-TEST_P(TextParity, InF32) { compare(false, 1e-8, true); }
+TEST_P(TextParity, InF32) {
+  CpuOptions f32;
+  f32.quantised_activations = false;
+  compare(f32, 1e-8, true);
+}
 TEST_P(TextParity, AsShipped) {
   bool quantised = GetParam().file.starts_with("b-");
-  compare(true, quantised ? 2e-3 : 1e-8, !quantised);
+  compare({}, quantised ? 2e-3 : 1e-8, !quantised);
+}
+TEST_P(TextParity, InBf16) {
+  if (GetParam().file.starts_with("b-")) return;  // nothing in it is multiplied in bfloat16
+  CpuOptions bf16;
+  bf16.bf16 = true;  // by the reference where the processor has no such product
+  compare(bf16, 5e-4, false);
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, TextParity, testing::ValuesIn(text_cases()),
@@ -127,6 +137,23 @@ TEST(VisionParity, FeaturesInF32) {
   }
 }
 
+TEST(VisionParity, FeaturesInBf16) {
+  HEARTH_GOLDEN(cases_path, "vision/cases.json");
+  CpuOptions bf16;
+  bf16.bf16 = true;
+  const Json cases = load_json(cases_path);
+  for (const Json& entry : cases["vision"]) {
+    auto tiles = read_npy(test::golden("vision/" + entry["tiles"].get<std::string>()));
+    auto target = read_npy(test::golden("vision/" + entry["features"].get<std::string>()));
+    ASSERT_TRUE(tiles && target);
+    const std::string name = entry["files"][0]["file"];
+    const double error =
+        test::nmse(encode_tiles(test::golden("vision/" + name), *tiles, bf16), target->data);
+    std::printf("%-28s features NMSE %.2e in bfloat16\n", name.c_str(), error);
+    EXPECT_LE(error, 1e-4) << name;
+  }
+}
+
 TEST(VisionParity, LogitsWithPictureRows) {
   HEARTH_GOLDEN(cases_path, "vision/cases.json");
   Json cases = load_json(cases_path);
@@ -167,14 +194,17 @@ TEST(HuggingFaceParity, DirectoryEqualsGgufBitForBit) {
 
 // ---- invariants ----
 
-class Invariants : public testing::TestWithParam<std::string> {};
+/// A file, and whether its float weights are multiplied in bfloat16.
+class Invariants : public testing::TestWithParam<std::pair<std::string, bool>> {};
 
 TEST_P(Invariants, ARowDependsOnItselfOnly) {
-  HEARTH_GOLDEN(file, "text/" + GetParam());
+  HEARTH_GOLDEN(file, "text/" + GetParam().first);
   std::vector<TokenId> ids;
   for (int i = 0; i < 200; ++i) ids.push_back((i * 37 + 11) % 480);
   auto rig = [&](int threads) {
-    return std::make_unique<TextRig>(*open_model_files(file.string()), CpuOptions{}, threads,
+    CpuOptions options;
+    options.bf16 = GetParam().second;
+    return std::make_unique<TextRig>(*open_model_files(file.string()), options, threads,
                                      KvType::f16);
   };
   auto whole = rig(2)->run(ids);
@@ -194,16 +224,18 @@ TEST_P(Invariants, ARowDependsOnItselfOnly) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Invariants,
-                         testing::Values("a-f16.gguf", "b-q4_0.gguf", "b-q8_0.gguf", "b-q4_k.gguf",
-                                         "b-q6_k.gguf", "f-gemma3-f16.gguf", "e-qwen3-f16.gguf"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           std::replace_if(
-                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Files, Invariants,
+    testing::Values(std::pair("a-f16.gguf", false), std::pair("a-f16.gguf", true),
+                    std::pair("b-q4_0.gguf", false), std::pair("b-q8_0.gguf", false),
+                    std::pair("b-q4_k.gguf", false), std::pair("b-q6_k.gguf", false),
+                    std::pair("f-gemma3-f16.gguf", false), std::pair("e-qwen3-f16.gguf", false)),
+    [](const auto& info) {
+      std::string name = info.param.first + (info.param.second ? "_bf16" : "");
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace hearth

@@ -30,7 +30,7 @@ class Recorder final : public Ops {
   Out activation_for(std::initializer_list<const Linear*>) const override { return Out::q8a; }
   void reserve(std::size_t) override {}
   std::size_t prepared_bytes() const override { return 5; }
-  Work work() const override { return {1, 2, 3}; }
+  Work work() const override { return {1, 0, 2, 3}; }
   using Ops::read;
   void read(Tensor x, std::span<float> out) override { out[0] = static_cast<float>(x.id); }
   bool yield() override { return on; }
