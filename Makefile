@@ -66,13 +66,14 @@ neon: setup-test
 
 # The embedded model: trained, exported and converted (recipes/nano/README.md says how and how well).
 NANO := recipes/nano
-MINUTES ?= 150
+MINUTES ?= 120
 train-nano: build
 	@tools/setup.sh train
 	@echo "== training nano for $(MINUTES) minutes (checkpoints in $(NANO)/out; run again to go on)"
 	@cd $(NANO) && /usr/bin/python3 train.py --out out --minutes $(MINUTES)
-	@cd $(NANO) && /usr/bin/python3 export.py --out out --to out/hf
-	@$(BUILD)/hearth convert $(NANO)/out/hf models/nano/nano.gguf --type q8_0
+	@cd $(NANO) && /usr/bin/python3 export.py --out out --to out/nano
+	@$(BUILD)/hearth convert $(NANO)/out/nano models/nano/nano.gguf --type q8_0
+	@cp $(NANO)/out/nano/samples/* tests/data/nano/
 
 eval-nano: build
 	@tools/setup.sh train

@@ -36,7 +36,7 @@ class Findings {
 /// Which kernels work here, by trying each.
 std::vector<std::string> working_isas() {
   std::vector<std::string> names;
-  for (const char* isa : {"reference", "avx2", "avxvnni", "avx512", "neon"}) {
+  for (const char* isa : {"reference", "avx2", "avxvnni", "avx512", "neon", "i8mm"}) {
     EngineOptions options;
     options.isa = isa;
     options.threads = 1;

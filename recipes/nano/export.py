@@ -1,5 +1,8 @@
 """Writes a trained checkpoint as a Hugging Face directory, with samples: 20 held-out pictures, what is asked
-of them, and PyTorch's own logits for the first token of each answer."""
+of them, and PyTorch's own logits for the first token of each answer.
+
+Matrices are rounded to what Q8_0 can hold, so the quantised file is the same model to the last bit and
+PyTorch's logits are its reference too."""
 
 import argparse
 import json
@@ -71,6 +74,17 @@ def write_safetensors(path, tensors):
             f.write(tensors[name].contiguous().numpy().astype("<f4").tobytes())
 
 
+def q8_0(x):
+    """x [n, …] rounded to blocks of 32 along a row: a scale of half precision times codes of 8 bits."""
+    rows = x.flatten(1)
+    if rows.shape[1] % 32:
+        return x
+    blocks = rows.reshape(-1, 32)
+    scale = blocks.abs().amax(1, keepdim=True) / 127
+    codes = torch.where(scale > 0, blocks / scale, blocks).round()
+    return (codes * scale.half().float()).view_as(x)
+
+
 @torch.no_grad()
 def answer(model, tokenizer, picture, question, most=40):
     """Greedy text, prompt ids, answer ids, and the logits of the first answer token."""
@@ -115,13 +129,17 @@ def write_samples(folder, model, tokenizer, count=20):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default="out", help="where train.py left its checkpoint")
-    parser.add_argument("--to", default="out/hf")
+    parser.add_argument("--to", default="out/nano")
     args = parser.parse_args()
     os.makedirs(args.to, exist_ok=True)
     tokenizer = bpe.load(f"{args.out}/tokenizer.json")
     model = SmolVLM(len(tokenizer))
     model.load_state_dict(torch.load(f"{args.out}/checkpoint.pt", map_location="cpu")["model"])
     model.eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.copy_(q8_0(parameter))
     for name, content in configs(len(tokenizer)).items():
         with open(f"{args.to}/{name}", "w") as f:
             json.dump(content, f, indent=1)

@@ -1,9 +1,14 @@
-"""The same scenes drawn by somebody else: SVG with curves of its own, rendered by librsvg's rsvg-convert."""
+"""The same scenes drawn by somebody else: SVG with curves of its own, rendered by librsvg's rsvg-convert.
+
+  python3 svg.py ../../docs/demo.png    the picture of `make demo`: a red cross, a pair never seen in training
+"""
 
 import math
 import subprocess
+import sys
 
 from draw import bar_boxes, outline, text_layout
+from scenes import COLORS, Scene, Thing
 
 FAMILIES = ["DejaVu Sans", "DejaVu Sans Mono", "DejaVu Sans", "DejaVu Serif", "Liberation Sans", "Liberation Sans",
             "Liberation Mono", "Liberation Serif", "FreeMono", "FreeSans", "Liberation Sans Narrow"]
@@ -54,3 +59,14 @@ def document(scene, side):
 def render_to(path, scene, side=192):
     """Writes a PNG. Raises CalledProcessError where rsvg-convert fails."""
     subprocess.run(["rsvg-convert", "-o", path], input=document(scene, side).encode(), check=True)
+
+
+def demo():
+    thing = lambda shape, color, x, y, radius, turn: Thing(shape, color, x, y, radius, turn, COLORS[color])
+    return Scene("white", (246, 246, 248), [thing("heart", "purple", 0.25, 0.28, 0.17, -0.1),
+                                            thing("cross", "red", 0.42, 0.70, 0.22, 0.15),
+                                            thing("star", "yellow", 0.76, 0.36, 0.19, 0.1)])
+
+
+if __name__ == "__main__":
+    render_to(sys.argv[1], demo(), 480)

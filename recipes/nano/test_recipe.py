@@ -7,6 +7,7 @@ import torch
 
 import batches
 import draw
+import export
 import questions
 import scenes
 import tokenizer as bpe
@@ -86,6 +87,17 @@ class Turns(unittest.TestCase):
 
     def test_the_prefix_has_one_token_a_picture_cell(self):
         self.assertEqual(batches.prefix(TOKENIZER).count(batches.IMAGE), IMAGE_TOKENS)
+
+
+class Rounding(unittest.TestCase):
+    def test_what_q8_0_holds_is_left_alone(self):
+        torch.manual_seed(5)
+        rows = torch.randn(8, 96)
+        once = export.q8_0(rows)
+        step = rows.view(8, 3, 32).abs().amax(2, keepdim=True) / 127  # half a step, and the scale's own rounding
+        self.assertTrue(((once - rows).view(8, 3, 32).abs() <= 0.57 * step).all())
+        torch.testing.assert_close(export.q8_0(once), once, rtol=0, atol=0)
+        self.assertTrue((export.q8_0(torch.zeros(2, 32)) == 0).all())
 
 
 if __name__ == "__main__":

@@ -58,7 +58,14 @@ auto guarded(F&& f) -> decltype(f()) {
 
 /// A model by the words of LoadOptions: "" or "nano", a path, "synthetic:NAME:TYPE".
 Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj);
+/// "no model …", with the names that lie near.
+Error no_such_model(const std::string& path);
 /// As --kv-type says it.
 Result<KvType> kv_type_from(const std::string& name);
+/// Facts that need no weights.
+ModelInfo facts(const ModelFiles& files);
+std::uint64_t kv_token_bytes(const ModelInfo& info, KvType type);
+/// Fills `model`, whose engine is set; the caller holds the engine.
+Status load_into(Model::Impl& model, const LoadOptions& options);
 
 }  // namespace hearth

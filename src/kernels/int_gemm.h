@@ -55,8 +55,20 @@ struct GroupSums {
   }
 };
 
+/// Dot products of a few rows; many rows may want the codes in another order.
+template <class V, bool kArranged, int kFirst, int kVectors, int kMaxCode, int kRows, int kPanels>
+HEARTH_INLINE void dot(const typename V::Codes (&w)[kPanels][8],
+                       const std::int8_t* const (&a)[kRows],
+                       const std::int32_t* const (&start)[kRows],
+                       typename V::I32 (&sum)[kRows][kPanels]) {
+  if constexpr (kArranged)
+    V::template dot_arranged<kFirst, kVectors, kMaxCode>(w, a, start, sum);
+  else
+    V::template dot<kFirst, kVectors, kMaxCode>(w, a, start, sum);
+}
+
 /// y[kTileRows][kPanels] grows by one block for each of a few rows at once.
-template <class V, class F, int kRows, int kPanels, class Sums>
+template <class V, class F, bool kArranged, int kRows, int kPanels, class Sums>
 HEARTH_INLINE void add_block(const typename V::Codes (&w)[kPanels][8],
                              const BlockScales<V> (&s)[kPanels], const Activations& a,
                              std::int64_t r, std::int64_t block, const Sums& sums, int g,
@@ -70,11 +82,11 @@ HEARTH_INLINE void add_block(const typename V::Codes (&w)[kPanels][8],
   }
   typename V::I32 dot[kRows][kPanels], high[kRows][kPanels];
   if constexpr (F::kHalves) {
-    V::template dot<0, 4, F::kMaxCode>(w, codes, start, dot);
+    kernels::dot<V, kArranged, 0, 4, F::kMaxCode>(w, codes, start, dot);
     for (int i = 0; i < kRows; ++i) start[i] += Sums::kStarts;
-    V::template dot<4, 4, F::kMaxCode>(w, codes, start, high);
+    kernels::dot<V, kArranged, 4, 4, F::kMaxCode>(w, codes, start, high);
   } else {
-    V::template dot<0, 8, F::kMaxCode>(w, codes, start, dot);
+    kernels::dot<V, kArranged, 0, 8, F::kMaxCode>(w, codes, start, dot);
   }
   for (int i = 0; i < kRows; ++i) {
     const F32 a_scale = V::all(a.scales(r + i)[block]);
@@ -98,6 +110,7 @@ void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t 
   using F = Format<V, kType, (kTileRows > 1)>;
   using F32 = typename V::F32;
   constexpr int kDotRows = kTileRows > 1 ? V::kDotRows : 1;
+  constexpr bool kArranged = V::kArranges && kTileRows > 1;
   const int rows = kTileRows == 1 ? 1 : static_cast<int>(a.rows);
   F32 y[kTileRows][kPanels], d[kPanels], dmin[kPanels];
   for (int r = 0; r < rows; ++r)
@@ -116,12 +129,13 @@ void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t 
         if (!F::kLayout.per_group || g == 0) load_scales<V, F>(group, at, g, d[p], dmin[p]);
         s[p] = block_scales<V, F>(d[p], dmin[p], group, at, g);
         unpack_codes<V, F>(group, at, g, w[p], std::make_integer_sequence<int, 8>());
+        if constexpr (kArranged) V::arrange(w[p]);
       }
       int r = 0;
       for (; r + kDotRows <= rows; r += kDotRows)
-        add_block<V, F, kDotRows>(w, s, a, r, first + g, sums, g, y);
+        add_block<V, F, kArranged, kDotRows>(w, s, a, r, first + g, sums, g, y);
       if constexpr (kDotRows > 1)
-        for (; r < rows; ++r) add_block<V, F, 1>(w, s, a, r, first + g, sums, g, y);
+        for (; r < rows; ++r) add_block<V, F, kArranged, 1>(w, s, a, r, first + g, sums, g, y);
     }
     panel += at.end;
   }

@@ -12,5 +12,6 @@ const KernelTable& avx512vl_kernels();  ///< AVX-VNNI's source, for its tests
 const KernelTable& avx512_kernels();
 const KernelTable& avx512bf16_kernels();  ///< one more row for AVX-512
 const KernelTable& neon_kernels();
+const KernelTable& i8mm_kernels();
 
 }  // namespace hearth::kernels

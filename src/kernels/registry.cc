@@ -74,6 +74,16 @@ bool has_neon() {
 }
 #endif
 
+#if HEARTH_HAVE_I8MM
+bool has_i8mm() {
+#if defined(__linux__)
+  return has_neon() && getauxval(AT_HWCAP2) >> 13 & 1;  // HWCAP2_I8MM
+#else
+  return has_neon();
+#endif
+}
+#endif
+
 }  // namespace
 
 const KernelTable& reference_kernels() {
@@ -110,6 +120,12 @@ std::vector<const KernelTable*> available_kernels() {
 #if HEARTH_HAVE_AVX2
   if (has_avx2()) {  // asked first: building the table already runs avx2 code
     static const KernelTable table = with_reference(avx2_kernels());
+    tables.push_back(&table);
+  }
+#endif
+#if HEARTH_HAVE_I8MM
+  if (has_i8mm()) {  // asked first: building the table already runs i8mm code
+    static const KernelTable table = with_reference(i8mm_kernels());
     tables.push_back(&table);
   }
 #endif

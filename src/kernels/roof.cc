@@ -110,6 +110,14 @@ __attribute__((target("arch=armv8.2-a+dotprod"))) void int8_neon() {
       HEARTH_TOUCH(s);
     }
 }
+__attribute__((target("arch=armv8.2-a+i8mm"))) void int8_i8mm() {
+  int32x4_t sum[kChains] = {};
+  int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
+  for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
+      s = vmmlaq_s32(s, a, b);
+      HEARTH_TOUCH(s);
+    }
+}
 void f32_neon() {
   float32x4_t sum[kChains] = {}, a = vdupq_n_f32(0.5f), b = vdupq_n_f32(0.25f);
   for (int i = 0; i < kSteps; ++i) HEARTH_UNROLLED(auto& s : sum) {
@@ -191,7 +199,7 @@ Roof measure_roof(const KernelTable& table, int threads) {
   }
   roof.read_gbs = read_gbs(threads);
 #elif defined(__aarch64__)
-  roof.int8_gops = gops(threads, 32, int8_neon);
+  roof.int8_gops = isa == "i8mm" ? gops(threads, 64, int8_i8mm) : gops(threads, 32, int8_neon);
   roof.f32_gflops = gops(threads, 8, f32_neon);
   roof.read_gbs = read_gbs(threads);
 #endif

@@ -46,9 +46,12 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
   if (config_.temperature <= 0)
     return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 
-  candidates_.resize(logits.size());
+  // What is less likely than the likeliest by a factor of 10²⁰ is never drawn: no need to sort it.
+  const double least =
+      *std::max_element(logits.begin(), logits.end()) - 20 * std::log(10.0) * config_.temperature;
+  candidates_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i)
-    candidates_[i] = {logits[i], static_cast<TokenId>(i)};
+    if (!(logits[i] < least)) candidates_.push_back({logits[i], static_cast<TokenId>(i)});
   auto likelier = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   };

@@ -1,7 +1,7 @@
 // The whole path, from a picture file to an answer, against PyTorch's record of the same model.
 #include <gtest/gtest.h>
 
-#include <map>
+#include <utility>
 
 #include "api/impl.h"
 #include "base/files.h"
@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 
 fs::path samples_dir() { return fs::path(HEARTH_TEST_DATA) / "nano"; }
 
-Json samples() { return *parse_json(*read_file(samples_dir() / "samples.json"), "samples.json"); }
+Json samples(const fs::path& dir = samples_dir()) {
+  return *parse_json(*read_file(dir / "samples.json"), "samples.json");
+}
 
 Engine engine(int threads = 2) {
   EngineOptions options;
@@ -32,108 +34,118 @@ Model load(const std::string& path, const std::string& precision, int threads = 
   LoadOptions options;
   options.path = path;
   options.precision = precision;
+  if (precision == "f32") options.vision_precision = "f32";
   auto model = Model::load(engine(threads), options);
   if (!model) throw std::runtime_error(model.error().message);
   return *std::move(model);
 }
 
-std::vector<Part> question(const Json& sample, const Json& turn) {
-  return {Part::image_file((samples_dir() / sample["picture"].get<std::string>()).string()),
+std::vector<Part> question(const Json& sample, const Json& turn,
+                           const fs::path& dir = samples_dir()) {
+  return {Part::image_file((dir / sample["picture"].get<std::string>()).string()),
           Part::text(turn["question"])};
 }
 
-std::string nano_directory() {
-  fs::path dir = test::shared_dir() / "models/nano-vlm";
-  return fs::exists(dir / "model.safetensors") ? dir.string() : "";
+/// The logits that begin the answer to `turn`, and the prompt's ids.
+std::pair<std::vector<float>, std::vector<TokenId>> first_logits(Model::Impl& impl,
+                                                                 const std::string& picture_file,
+                                                                 const std::string& words) {
+  auto pictures = *encode_pictures(*impl.ops, *impl.vision, {{picture_file, ""}},
+                                   impl.vision->shape().preprocess, impl.features);
+  PromptContext context{&*impl.tokenizer, &*impl.chat_template, impl.vision.get(), false};
+  const Prompt prompt =
+      *build_chat_prompt(context, {{"user", {{"", pictures[0]}, {words, nullptr}}}});
+  Batch batch;
+  for (const Cell& cell : prompt.cells) batch.tokens.push_back(cell.token);
+  const TextShape& s = impl.text->shape();
+  std::vector<float> features;
+  for (const auto& row : prompt.features) {
+    batch.feature_rows.push_back(row.cell);
+    const auto& values = *row.picture->tiles[row.tile].features;
+    features.insert(features.end(), values.begin() + row.row * s.hidden,
+                    values.begin() + (row.row + 1) * s.hidden);
+  }
+  batch.features = features;
+  KvCache cache(*impl.ops, {KvType::f32, s.layers, s.kv_heads, s.head_dim}, 256);
+  batch.rows = cache.append(prompt.cells);
+  batch.logit_rows = {static_cast<std::int32_t>(batch.tokens.size()) - 1};
+  Scope scope = impl.ops->scope();
+  return {impl.ops->read(*impl.text->forward(*impl.ops, batch, cache.pool())), batch.tokens};
 }
 
-TEST(Nano, PromptAndFirstLogitsEqualPyTorch) {
-  std::string dir = nano_directory();
-  if (dir.empty()) GTEST_SKIP() << "models/nano-vlm (f32) is not here";
-  Model model = load(dir, "auto");
-  Model::Impl& impl = *model.impl();
-  auto target = read_npy(samples_dir() / "first-logits.npy");
-  ASSERT_TRUE(target);
+/// NMSE of the first logits of all questions in `dir` against PyTorch's; ids must be equal.
+double error_of_first_logits(const Model& model, const fs::path& dir) {
+  const auto target = read_npy(dir / "first-logits.npy");
+  if (!target) throw std::runtime_error(target.error().message);
   const std::size_t vocab = target->shape[1];
   std::vector<float> ours(target->data.size());
-  for (const Json& sample : samples()) {
-    auto pictures =
-        encode_pictures(*impl.ops, *impl.vision,
-                        {{(samples_dir() / sample["picture"].get<std::string>()).string(), ""}},
-                        impl.vision->shape().preprocess, impl.features);
-    ASSERT_TRUE(pictures) << pictures.error().message;
+  for (const Json& sample : samples(dir)) {
     for (const Json& turn : sample["turns"]) {
-      PromptContext context{&*impl.tokenizer, &*impl.chat_template, impl.vision.get(), false};
-      auto prompt = build_chat_prompt(
-          context,
-          {{"user", {{"", (*pictures)[0]}, {turn["question"].get<std::string>(), nullptr}}}});
-      ASSERT_TRUE(prompt) << prompt.error().message;
-      std::vector<TokenId> ids;
-      for (const Cell& cell : prompt->cells) ids.push_back(cell.token);
+      const auto [logits, ids] = first_logits(
+          *model.impl(), (dir / sample["picture"].get<std::string>()).string(), turn["question"]);
       EXPECT_EQ(ids, turn["prompt_ids"].get<std::vector<TokenId>>());
-
-      Batch batch;
-      batch.tokens = ids;
-      std::vector<float> features;
-      for (const auto& row : prompt->features) {
-        batch.feature_rows.push_back(row.cell);
-        const auto& values = *row.picture->tiles[row.tile].features;
-        features.insert(features.end(), values.begin() + row.row * 128,
-                        values.begin() + (row.row + 1) * 128);
-      }
-      batch.features = features;
-      const TextShape& s = impl.text->shape();
-      KvCache cache(*impl.ops, {KvType::f32, s.layers, s.kv_heads, s.head_dim}, 256);
-      batch.rows = cache.append(prompt->cells);
-      batch.logit_rows = {static_cast<std::int32_t>(ids.size()) - 1};
-      Scope scope = impl.ops->scope();
-      auto logits = impl.text->forward(*impl.ops, batch, cache.pool());
-      ASSERT_TRUE(logits);
-      auto row = impl.ops->read(*logits);
-      std::copy(row.begin(), row.end(),
+      std::copy(logits.begin(), logits.end(),
                 ours.begin() +
                     static_cast<std::ptrdiff_t>(turn["logits_row"].get<std::size_t>() * vocab));
     }
   }
-  double error = test::nmse(ours, target->data);
-  std::printf("nano, first logits of 116 questions: NMSE %.2e\n", error);
-  EXPECT_LE(error, 1e-8);
+  return test::nmse(ours, target->data);
 }
 
-// One conversation per picture: later questions find picture and history in the cache.
-TEST(Nano, AnswersEqualPyTorchs) {
-  std::string dir = nano_directory();
-  if (dir.empty()) GTEST_SKIP() << "models/nano-vlm (f32) is not here";
-  Model model = load(dir, "auto");
-  for (const Json& sample : samples()) {
+/// Of all questions in `dir`: asked, answered as PyTorch did, answered rightly.
+struct Answers {
+  int asked = 0, same = 0, right = 0;
+};
+Answers ask_all(const Model& model, const fs::path& dir) {
+  Answers count;
+  for (const Json& sample : samples(dir)) {
     for (const Json& turn : sample["turns"]) {
       Chat chat = *Chat::create(model);
-      auto answer = chat.ask(question(sample, turn));
-      ASSERT_TRUE(answer) << answer.error().message;
-      EXPECT_EQ(answer->text, turn["answer"].get<std::string>()) << turn["question"];
+      const auto answer = chat.ask(question(sample, turn, dir));
+      if (!answer) throw std::runtime_error(answer.error().message);
       EXPECT_EQ(answer->stop_reason, "end");
       EXPECT_EQ(answer->usage.image_tokens, 16);
+      ++count.asked;
+      count.same += answer->text == turn["answer"].get<std::string>();
+      count.right += answer->text == turn["expected"].get<std::string>();
     }
   }
+  return count;
 }
 
-TEST(Nano, TheEmbeddedModelAnswersAsWellAsItsSource) {
-  Model model = load("nano", "auto");
-  int asked = 0, same = 0, right = 0;
-  for (const Json& sample : samples()) {
-    for (const Json& turn : sample["turns"]) {
-      Chat chat = *Chat::create(model);
-      auto answer = chat.ask(question(sample, turn));
-      ASSERT_TRUE(answer) << answer.error().message;
-      ++asked;
-      same += answer->text == turn["answer"].get<std::string>();
-      right += answer->text == turn["expected"].get<std::string>();
-    }
-  }
-  std::printf("embedded model: %d of %d right, %d as in f32\n", right, asked, same);
-  EXPECT_EQ(asked, 116);
-  EXPECT_GE(right, 110);  // PyTorch in f32: 113
-  EXPECT_GE(same, 112);
+// The embedded model's matrices are what Q8_0 holds in PyTorch too (recipes/nano/export.py), so in
+// f32 both compute the same function.
+TEST(Nano, FirstLogitsEqualPyTorchs) {
+  const double error = error_of_first_logits(load("nano", "f32"), samples_dir());
+  std::printf("nano in f32, first logits: NMSE %.2e\n", error);
+  EXPECT_LE(error, 1e-9);
+  const double shipped = error_of_first_logits(load("nano", "auto"), samples_dir());
+  std::printf("nano with 8-bit activations, first logits: NMSE %.2e\n", shipped);
+  EXPECT_LE(shipped, 2e-3);
+}
+
+TEST(Nano, AnswersEqualPyTorchs) {
+  const Answers exact = ask_all(load("nano", "f32"), samples_dir());
+  EXPECT_GE(exact.asked, 100);
+  EXPECT_EQ(exact.same, exact.asked);
+  const Answers shipped = ask_all(load("nano", "auto"), samples_dir());
+  std::printf("embedded model: %d of %d right, %d as PyTorch in f32\n", shipped.right,
+              shipped.asked, shipped.same);
+  EXPECT_GE(shipped.right, shipped.asked * 95 / 100);
+  EXPECT_GE(shipped.same, shipped.asked * 98 / 100);
+}
+
+// Another model by another recipe, as a Hugging Face directory in F32.
+TEST(StandIn, LogitsAndAnswersEqualPyTorchs) {
+  const fs::path dir = test::shared_dir() / "models/nano-vlm";
+  if (!fs::exists(dir / "model.safetensors")) GTEST_SKIP() << "models/nano-vlm (f32) is not here";
+  const Model model = load(dir.string(), "auto");
+  const double error = error_of_first_logits(model, dir / "samples");
+  std::printf("nano-vlm, first logits of 116 questions: NMSE %.2e\n", error);
+  EXPECT_LE(error, 1e-8);
+  const Answers answers = ask_all(model, dir / "samples");
+  EXPECT_EQ(answers.asked, 116);
+  EXPECT_EQ(answers.same, 116);
 }
 
 TEST(Nano, TextIsTheSameForAnyNumberOfThreadsAndSeed) {

@@ -74,7 +74,7 @@ done
 "$hearth" run "Describe the picture." --image "$picture" --temperature 1.5 --seed 7 --threads 1 >one </dev/null
 "$hearth" run "Describe the picture." --image "$picture" --temperature 1.5 --seed 7 --threads 2 >two </dev/null
 [ -s one ] && cmp -s one two; result "the same sampled words on 1 and 2 threads" $?
-for isa in reference avx2 avx512 neon; do
+for isa in reference avx2 avxvnni avx512 neon i8mm; do
   if HEARTH_ISA=$isa "$hearth" doctor --isa >/dev/null 2>&1; then
     HEARTH_ISA=$isa call run "$question" --image "$picture"
     says "the same words with HEARTH_ISA=$isa" "$answer"

@@ -23,6 +23,7 @@ struct Avx2Int {
   struct F32 {
     __m256 v[2];
   };
+  static constexpr bool kArranges = false;  ///< codes serve one row and many alike
   static constexpr int kTileRows = 32;
   static constexpr int kPanels = 1;
   static constexpr int kDotRows = 4;     ///< they share the loads of codes

@@ -21,6 +21,7 @@ struct Avx512Int {
   using Codes = __m512i;
   using I32 = __m512i;
   using F32 = __m512;
+  static constexpr bool kArranges = false;  ///< codes serve one row and many alike
   static constexpr int kTileRows = 32;
   static constexpr int kPanels = 2;        ///< at once: they share the broadcast of activations
   static constexpr int kDotRows = 1;       ///< rows of a dot product at once

@@ -23,6 +23,7 @@ struct NeonInt {
   struct F32 {
     float32x4_t v[4];
   };
+  static constexpr bool kArranges = false;  ///< codes serve one row and many alike
   static constexpr int kTileRows = 32;
   static constexpr int kPanels = 1;
   static constexpr int kDotRows = 4;  ///< 16 registers of sums, 4 of codes, 4 of activations

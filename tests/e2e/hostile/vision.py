@@ -41,7 +41,7 @@ def hyper_parameters(c):
     sizes = {"image_size": [63, 72, 1, 1 << 20], "patch_size": [7, 64, 128],
         "embedding_length": [127, 256], "feed_forward_length": [511, 1 << 30],
         "block_count": [5, 1 << 20], "attention.head_count": [3, 129],
-        "projector.scale_factor": [3, 8, 16, 1 << 16], "projection_dim": [64],
+        "projector.scale_factor": [5, 8, 16, 1 << 16], "projection_dim": [64],
         "preproc_image_size": [1 << 20]}
     for key, more in sizes.items():
         full = "clip.vision." + key
@@ -91,7 +91,7 @@ def identity(c):
         bad("a model as the vision half", files,
             run("text.gguf", "--mmproj", "text.gguf", *PICTURE), "text.gguf", "clip"),
         bad("no such vision half", files, run("text.gguf", "--mmproj", "none.gguf"), "none.gguf"),
-        bad("a picture for a text model", {"t.gguf": TEXT}, run("t.gguf", *PICTURE), "nano-vlm",
+        bad("a picture for a text model", {"t.gguf": TEXT}, run("t.gguf", *PICTURE), "nano",
             "text only"),
         bad(
             "another model's half",
@@ -146,8 +146,8 @@ def legal(c):
 
     c.legal("fc1 and fc2 exchanged", changed(old_names))
     c.legal("tile that is no multiple of a patch",
-        changed(lambda h: h.set("clip.vision.image_size", U32, 71)))
-    c.legal("sizes as i32", changed(lambda h: h.set("clip.vision.image_size", I32, 64)))
+        changed(lambda h: h.set("clip.vision.image_size", U32, 103)))
+    c.legal("sizes as i32", changed(lambda h: h.set("clip.vision.image_size", I32, 96)))
     c.legal("mean as f64",
         changed(lambda h: h.set("clip.vision.image_mean", ARRAY, array(F64, [0.5] * 3))))
     c.legal("a tensor nobody asked for",
