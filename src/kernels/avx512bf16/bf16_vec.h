@@ -14,14 +14,17 @@ struct Bf16Pair {
 struct Avx512Bf16 : Avx512Float {
   using Avx512Float::all;
   using Avx512Float::load;
-  static __m512bh load(const Bf16Pair* p) {
-    return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p));
-  }
-  static __m512bh all(Bf16Pair pair) {
-    return reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(pair.bits)));
-  }
+  static __m512i load(const Bf16Pair* p) { return _mm512_loadu_si512(p); }
+  static __m512i all(Bf16Pair pair) { return _mm512_set1_epi32(static_cast<int>(pair.bits)); }
   /// sum + both products of the pairs.
-  static Reg fma(__m512bh a, __m512bh b, Reg sum) { return _mm512_dpbf16_ps(sum, a, b); }
+  static Reg fma(__m512i a, __m512i b, Reg sum) {
+#ifdef __clang__  // version 16 crashes on the intrinsic with operands that come from memory
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+#else
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+#endif
+  }
 };
 
 /// Rows go into the product rounded to bfloat16, and an odd last value beside a zero.
