@@ -152,11 +152,11 @@ def dense_labels(scene):
     middle = (np.stack(np.meshgrid(np.arange(GRID), np.arange(GRID)), -1).reshape(-1, 2) + 0.5) / GRID
     for i in range(count):
         mine = clear & (owner == i)
+        out["index"][mine] = i  # from the left: the order in which words are read and things are told
         if scene.text:
             out["kind"][mine] = KINDS.index("text")
             out["color"][mine] = colors.index(scene.text_color)
             out["character"][mine] = CHARACTERS.index(scene.text[i])
-            out["index"][mine] = i
         elif scene.things:
             t = scene.things[i]
             out["kind"][mine] = SHAPES.index(t.shape)

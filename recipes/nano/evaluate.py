@@ -25,7 +25,7 @@ import svg
 SETS = {
     "seed": dict(fonts=draw.TRAINING_FONTS),
     "pairs": dict(fonts=draw.TRAINING_FONTS, pairs="unseen", kind="things"),
-    "fonts and shades": dict(fonts=draw.UNSEEN_FONTS, spread=(25, 36)),
+    "fonts and shades": dict(fonts=draw.UNSEEN_FONTS, shades="unseen"),
     "rasteriser": dict(fonts=draw.TRAINING_FONTS),
 }
 SEEDS = {"seed": 101, "pairs": 102, "fonts and shades": 103, "rasteriser": 104}

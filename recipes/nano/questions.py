@@ -78,7 +78,7 @@ def _about_things(things, rng, say):
     t = pick(rng, things)
     out.append(("exists", say("exists", article(t.name)), "yes"))
     out.append(("exists", say("exists", article(_absent(things, rng))), "no"))
-    if rng.random() < 0.3:
+    if rng.random() < 0.5:
         color = pick(rng, list(COLORS))
         out.append(("count_kind", say("count_color", color), str(sum(t.color == color for t in things))))
         shape = pick(rng, SHAPES)

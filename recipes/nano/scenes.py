@@ -75,10 +75,27 @@ class Scene:
     bar_base: float = 0.94  # height of the line that bars stand on
 
 
-def shade(rgb, rng, spread):
-    """A colour near `rgb`: at most `spread` away in each channel, or for a pair (least, most) also at least."""
-    least, most = spread if isinstance(spread, tuple) else (0, spread)
-    return tuple(int(min(255, max(0, c + rng.integers(least, most + 1) * rng.choice((-1, 1))))) for c in rgb)
+def near(rgb, rng, most):
+    """A colour at most `most` away from `rgb` in each channel."""
+    return tuple(int(min(255, max(0, c + rng.integers(-most, most + 1)))) for c in rgb)
+
+
+NARROW, WIDE = 24, 36  # how far a shade's channels lie from its colour's middle
+
+
+def shade(color, rng, seen=True):
+    """A shade of the colour. Of those seen in training one channel at least is within NARROW of the middle; of
+    the unseen ones every channel is further off, up to WIDE."""
+    middle = COLORS[color]
+    if not seen:
+        off = [int(rng.integers(NARROW + 1, WIDE + 1)) for _ in middle]
+        signs = [int(rng.choice([sign for sign in (-1, 1) if 0 <= c + sign * o <= 255])) for c, o in zip(middle, off)]
+        return tuple(c + sign * o for c, sign, o in zip(middle, signs, off))
+    if rng.random() < 0.5:
+        return near(middle, rng, NARROW)
+    wide, narrow = near(middle, rng, WIDE), near(middle, rng, NARROW)
+    kept = int(rng.integers(3))
+    return tuple(n if i == kept else w for i, (w, n) in enumerate(zip(wide, narrow)))
 
 
 def pick(rng, items):
@@ -93,36 +110,37 @@ def _pair(rng, pairs):
             return pair
 
 
-def sample(rng, level=1.0, pairs="seen", spread=24, fonts=(0,), kind=None):
+def sample(rng, level=1.0, pairs="seen", shades="seen", fonts=(0,), kind=None):
     """A random scene. `level` 0 … 1 grows from one object or letter to the most."""
     background = pick(rng, list(BACKGROUNDS))
     level_of_gray = int(rng.integers(*BACKGROUNDS[background]))
-    scene = Scene(background, shade((level_of_gray,) * 3, rng, 10))
+    scene = Scene(background, near((level_of_gray,) * 3, rng, 10))
+    seen = shades == "seen"
     kind = kind or ["things", "things", "things", "text", "text", "bars"][int(rng.integers(6))]
     if kind == "things":
-        _add_things(scene, rng, 1 + int(rng.integers(1 + round(3 * level))), pairs, spread)
+        _add_things(scene, rng, 1 + int(rng.integers(1 + round(3 * level))), pairs, seen)
     elif kind == "text":
-        _add_text(scene, rng, level, spread, fonts)
+        _add_text(scene, rng, level, seen, fonts)
     else:
-        _add_bars(scene, rng, spread)
+        _add_bars(scene, rng, seen)
     return scene
 
 
-def _add_things(scene, rng, count, pairs, spread):
+def _add_things(scene, rng, count, pairs, seen):
     for i in range(count):
         color, shape = _pair(rng, pairs if i == 0 or pairs != "unseen" else "all")
         for _ in range(60):
             radius = float(rng.uniform(0.10, 0.28 if count < 3 or rng.random() < 0.3 else 0.2))
             x, y = rng.uniform(radius, 1 - radius, 2)
             apart = all((x - t.x) ** 2 + (y - t.y) ** 2 > (radius + t.radius + 0.02) ** 2 for t in scene.things)
-            if apart and all(abs(x - t.x) > 0.02 for t in scene.things):  # "from left to right" must be clear
+            if apart and all(abs(x - t.x) > 0.03 for t in scene.things):  # "from left to right" must be clear
                 scene.things.append(Thing(shape, color, float(x), float(y), radius, float(rng.uniform(-0.3, 0.3)),
-                                          shade(COLORS[color], rng, spread), float(rng.random())))
+                                          shade(color, rng, seen), float(rng.random())))
                 break
     scene.things.sort(key=lambda t: t.x)
 
 
-def _add_text(scene, rng, level, spread, fonts):
+def _add_text(scene, rng, level, seen, fonts):
     most = 1 + round(5 * level)
     length = 1 + int(rng.integers(most))
     fitting = [w for w in WORDS if len(w) == length]
@@ -131,14 +149,14 @@ def _add_text(scene, rng, level, spread, fonts):
     else:
         scene.text = "".join(pick(rng, CHARACTERS) for _ in range(length))
     scene.text_color = pick(rng, list(COLORS))
-    scene.text_rgb = shade(COLORS[scene.text_color], rng, spread)
+    scene.text_rgb = shade(scene.text_color, rng, seen)
     scene.font = pick(rng, fonts)
     scene.text_width = min(0.95, float(rng.uniform(0.14, 0.3)) * length)
     half = scene.text_width / 2
     scene.text_place = (float(rng.uniform(half, 1 - half)), float(rng.uniform(0.15, 0.85)))
 
 
-def _add_bars(scene, rng, spread):
+def _add_bars(scene, rng, seen):
     scene.bar_share, scene.bar_base = float(rng.uniform(0.5, 0.85)), float(rng.uniform(0.88, 0.97))
     colors = list(COLORS)
     rng.shuffle(colors)
@@ -147,4 +165,4 @@ def _add_bars(scene, rng, spread):
             height = float(rng.uniform(0.12, scene.bar_base - 0.05))
             if all(abs(height - b.height) > 0.07 for b in scene.bars):
                 break
-        scene.bars.append(Bar(color, height, shade(COLORS[color], rng, spread)))
+        scene.bars.append(Bar(color, height, shade(color, rng, seen)))

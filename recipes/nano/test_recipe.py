@@ -29,6 +29,13 @@ class Scenes(unittest.TestCase):
             for thing in scenes.sample(rng, kind="things").things:
                 self.assertNotIn((thing.color, thing.shape), scenes.HELD_OUT_PAIRS)
 
+    def test_held_out_shades_never_occur_in_training(self):
+        rng = np.random.default_rng(3)
+        off = lambda color, rgb: [abs(a - b) for a, b in zip(rgb, scenes.COLORS[color])]
+        for color in list(scenes.COLORS) * 100:
+            self.assertLessEqual(min(off(color, scenes.shade(color, rng))), scenes.NARROW)
+            self.assertGreater(min(off(color, scenes.shade(color, rng, seen=False))), scenes.NARROW)
+
     def test_answers_are_true(self):
         asked = questions.questions(scene_with("star", "red", x=0.2), np.random.default_rng(2), plain=True)
         self.assertIn(("color", "What color is the star?", "red"), asked)

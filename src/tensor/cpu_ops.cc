@@ -61,7 +61,7 @@ void CpuOps::read(Tensor x, std::span<float> out) {
 Tensor CpuOps::upload(std::span<const float> values, std::int64_t rows, std::int64_t cols) {
   CHECK(values.size() == static_cast<std::size_t>(rows * cols));
   Tensor t = make(rows, cols, Elem::f32);
-  std::memcpy(row_of(t, 0), values.data(), values.size_bytes());
+  std::copy(values.begin(), values.end(), static_cast<float*>(row_of(t, 0)));
   return t;
 }
 
