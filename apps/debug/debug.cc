@@ -1,7 +1,10 @@
 // hearth debug: .npy and JSON for parity work. A developer's tool; it sees src.
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 
 #include "debug/verbs.h"
+#include "hearth/names.h"
 #include "hearth/verbs.h"
 
 namespace hearth::debug {
@@ -21,7 +24,8 @@ CLI::Option* add(CLI::App& verb, const std::string& flag, T& target, const std::
 }
 
 void add_setup(CLI::App& verb, Setup& setup) {
-  add(verb, "--precision", setup.precision, "auto (8-bit activations for quantised weights) or f32")
+  add(verb, "--precision", setup.precision,
+      "auto (8-bit activations for quantised weights), f32 or bf16")
       ->capture_default_str();
   add(verb, "--vision-precision", setup.vision_precision, "auto, f32 or int8 (the vision tower)")
       ->capture_default_str();
@@ -59,7 +63,20 @@ void add_debug(CLI::App& app, Context& context) {
   using namespace hearth::debug;
   CLI::App& debug =
       *app.add_subcommand("debug", "Parity work: .npy files, JSON, first differences");
-  debug.require_subcommand(1);
+  debug.allow_extras();
+  debug.callback([&debug, &context] {
+    if (!debug.get_subcommands().empty()) return;
+    std::vector<std::string> names;
+    for (const auto* verb : debug.get_subcommands([](CLI::App*) { return true; }))
+      names.push_back(verb->get_name());
+    const auto extras = debug.remaining();
+    const std::string word = extras.empty() ? "" : extras.front();
+    std::string meant = did_you_mean(nearest(word, names));
+    if (meant.empty()) meant = fmt::format(": expected {}", fmt::join(names, ", "));
+    context.exit_code = context.console.report(
+        bad_input(word.empty() ? "debug: no verb given" + meant
+                               : fmt::format("debug: no verb {}{}", in_quotes(word), meant)));
+  });
   {
     auto [verb, w] = add_verb(debug, context, "logits", "Logits of every position", logits);
     add_model(*verb, w->setup);

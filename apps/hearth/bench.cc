@@ -47,6 +47,8 @@ Status check(const BenchFlags& flags) {
     return bad_input(
         fmt::format("bench: MODEL is {} and --synthetic is {}: only one can be measured",
                     in_quotes(*flags.model), flags.synthetic));
+  if (flags.keep_packed && default_packed_cache().empty())
+    return bad_input("--packed-cache: neither XDG_CACHE_HOME nor HOME names a folder");
   if (flags.json && flags.markdown)
     return bad_input("--json and --markdown: only one can be printed");
   const std::filesystem::path folder = std::filesystem::path(flags.chart).parent_path();
@@ -108,6 +110,9 @@ Status add_more(const Engine& engine, const Model& model, const BenchFlags& flag
   if (flags.busy > 0) {
     const BusyProcesses others(flags.busy);
     report.busy = others.count();
+    if (report.busy < flags.busy)
+      return failed(
+          fmt::format("--busy {}: the system grants only {} processes", flags.busy, report.busy));
     const auto busy = bench(model, flags.counts);
     if (!busy) return busy.error();
     for (std::size_t i = 0; i < busy->size(); ++i)

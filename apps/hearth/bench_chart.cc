@@ -4,15 +4,17 @@
 #include <algorithm>
 
 #include "hearth/bench_report.h"
+#include "hearth/console.h"
 
 namespace hearth::cli {
 namespace {
 
 constexpr int kWidth = 860, kLeft = 190, kRight = 150, kTop = 74, kBar = 18, kGap = 16;
 
+/// Any bytes as the text of an XML element.
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : one_line(text)) {
     if (c == '&')
       out += "&amp;";
     else if (c == '<')
@@ -54,6 +56,13 @@ std::vector<Bar> bars(const BenchRow& row) {
   return out;
 }
 
+std::string roof_mark(double x, double y1, double y2) {
+  return fmt::format(
+      "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#222\" "
+      "stroke-dasharray=\"4 4\"/>\n",
+      x, y1 - 5, y2 + 3);
+}
+
 }  // namespace
 
 std::string as_svg(const BenchReport& report) {
@@ -67,6 +76,9 @@ std::string as_svg(const BenchReport& report) {
     const double scale = (kWidth - kLeft - kRight) / full;
     const double middle = y + (static_cast<double>(all.size()) * (kBar + 2)) / 2 + 4;
     body += label(kLeft - 12, middle, row.name(), "text-anchor=\"end\" fill=\"#222\"");
+    if (row.share && *row.share > 0)
+      body += roof_mark(kLeft + row.rate.median / *row.share * scale, y,
+                        y + static_cast<double>(all.size()) * (kBar + 2));
     for (const Bar& b : all) {
       body += bar(y, b.rate * scale, b.color);
       body += label(kLeft + std::max(b.rate * scale, 1.0) + 8, y + kBar - 4, b.note,
@@ -75,14 +87,9 @@ std::string as_svg(const BenchReport& report) {
     }
     y += kGap;
   }
-  if (report.roof)
-    body += fmt::format(
-                "<line x1=\"{0}\" x2=\"{0}\" y1=\"{1}\" y2=\"{2:.1f}\" stroke=\"#222\" "
-                "stroke-dasharray=\"4 4\"/>\n",
-                kWidth - kRight, kTop - 10, y - kGap + 6) +
-            label(kWidth - kRight, kTop - 16, "roof",
-                  "text-anchor=\"middle\" fill=\"#222\" font-size=\"12\"");
-  std::string legend = report.other.empty() ? "" : "grey: " + report.other;
+  std::string legend = report.roof ? "dashed: the roof" : "";
+  if (!report.other.empty())
+    legend += fmt::format("{}grey: {}", legend.empty() ? "" : " · ", report.other);
   if (report.busy > 0)
     legend += fmt::format("{}yellow: beside {} busy process{}", legend.empty() ? "" : " · ",
                           report.busy, report.busy == 1 ? "" : "es");

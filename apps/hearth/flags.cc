@@ -325,7 +325,9 @@ struct Program::Impl {
 Error Program::Impl::unknown_verb(const std::string& word) {
   const auto names = app.names();
   if (word.starts_with('-')) {
-    return bad_input(fmt::format("no flag {} before a verb; see hearth --help", in_quotes(word)));
+    const auto meant = did_you_mean(nearest(word, {"--help", "--version"}));
+    return bad_input(fmt::format("no flag {} before a verb{}", in_quotes(word),
+                                 meant.empty() ? "; see hearth --help" : meant));
   }
   if (word.find(' ') != word.npos)
     return bad_input(fmt::format("{} is no verb: to ask it, type hearth run {}", in_quotes(word),

@@ -143,14 +143,22 @@ Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
 }
 
 Status write_text_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  if (!file) return bad_input(fmt::format("{}: {}", path, std::strerror(errno)));
+  // A device or a pipe is written straight through; a file only takes the place of another whole.
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  const bool through = fs::exists(status) && !fs::is_regular_file(status);
+  const std::string target = through ? path : path + ".part";
+  std::ofstream file(target, std::ios::binary);
   file << text;
   file.close();
-  if (file) return {};
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) fs::remove(path, ignored);
-  return bad_input(fmt::format("{}: {}", path, std::strerror(errno)));
+  std::string why = file ? "" : std::strerror(errno);
+  if (!through && why.empty()) {
+    fs::rename(target, path, error);
+    if (error) why = error.message();
+  }
+  if (why.empty()) return {};
+  if (!through) fs::remove(target, error);
+  return bad_input(fmt::format("{}: {}", path, why));
 }
 
 }  // namespace hearth::cli

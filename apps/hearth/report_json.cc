@@ -1,4 +1,4 @@
-// The JSON of report.h; alone sees nlohmann/json, which takes seconds to compile.
+// The JSON of report.h, apart from it because nlohmann/json takes seconds to compile.
 #include <nlohmann/json.hpp>
 
 #include "hearth/bench.h"
@@ -38,6 +38,7 @@ std::string answer_json(const Engine& engine, const Model& model, const RunOptio
                      {"hearth", version()},
                      {"isa", engine.isa()},
                      {"precision", options.load.precision},
+                     {"vision_precision", options.load.vision_precision},
                      {"preprocess", options.answer.pictures.preprocess},
                      {"seed", options.answer.sampling.seed}};
   return dump(json);
@@ -59,11 +60,11 @@ std::string model_json(const ModelInfo& info) {
                {"head_dim", info.head_dim},
                {"vocab", info.vocab},
                {"trained_context", info.trained_context},
-               {"context", info.context},
                {"kv_bytes_per_token", info.kv_bytes_per_token},
                {"tokenizer", info.tokenizer},
                {"has_chat_template", info.has_chat_template},
                {"has_vision", info.has_vision}};
+  if (info.context > 0) json["context"] = info.context;  // known once it is loaded
   if (info.has_vision)
     json["vision"] = {{"tile_pixels", info.tile_pixels},
                       {"tokens_per_tile", info.tokens_per_tile},

@@ -16,7 +16,8 @@ enum class LogLevel { debug, info, warning };
 
 struct EngineOptions {
   int threads = 0;  ///< 0: physical cores within affinity and cgroup quota
-  std::string isa;  ///< "": best of this processor; else reference, avx2, avx512, neon
+  std::string isa;  ///< "": best of this processor; else reference, avx2, avxvnni,
+                    ///< avx512, neon, i8mm
   std::function<void(LogLevel, std::string_view)> log;  ///< the library never prints by itself
 };
 

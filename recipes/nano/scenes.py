@@ -4,6 +4,7 @@ A scene is a list of coloured shapes, a word, or a bar chart on a background, in
 side (0 … 1). What two generators might draw differently (sizes, proportions, places, shades) varies widely.
 """
 
+import colorsys
 from dataclasses import dataclass, field
 
 COLORS = {
@@ -83,19 +84,34 @@ def near(rgb, rng, most):
 NARROW, WIDE = 24, 36  # how far a shade's channels lie from its colour's middle
 
 
+def clear(color, rgb):
+    """Whether two people would agree on the name: by hue the colour's middle is clearly the nearest one."""
+    hue = lambda c: colorsys.rgb_to_hsv(*(v / 255 for v in c))[0]
+    away = {name: abs((hue(rgb) - hue(middle) + 0.5) % 1 - 0.5) for name, middle in COLORS.items()}
+    return all(away[color] < 0.75 * away[name] for name in COLORS if name != color)
+
+
 def shade(color, rng, seen=True):
     """A shade of the colour. Of those seen in training one channel at least is within NARROW of the middle; of
     the unseen ones every channel is further off, up to WIDE."""
-    middle = COLORS[color]
-    if not seen:
-        off = [int(rng.integers(NARROW + 1, WIDE + 1)) for _ in middle]
-        signs = [int(rng.choice([sign for sign in (-1, 1) if 0 <= c + sign * o <= 255])) for c, o in zip(middle, off)]
-        return tuple(c + sign * o for c, sign, o in zip(middle, signs, off))
+    while True:
+        rgb = _seen_shade(COLORS[color], rng) if seen else _unseen_shade(COLORS[color], rng)
+        if clear(color, rgb):
+            return rgb
+
+
+def _seen_shade(middle, rng):
+    narrow = near(middle, rng, NARROW)
     if rng.random() < 0.5:
-        return near(middle, rng, NARROW)
-    wide, narrow = near(middle, rng, WIDE), near(middle, rng, NARROW)
-    kept = int(rng.integers(3))
+        return narrow
+    wide, kept = near(middle, rng, WIDE), int(rng.integers(3))
     return tuple(n if i == kept else w for i, (w, n) in enumerate(zip(wide, narrow)))
+
+
+def _unseen_shade(middle, rng):
+    off = [int(rng.integers(NARROW + 1, WIDE + 1)) for _ in middle]
+    signs = [int(rng.choice([sign for sign in (-1, 1) if 0 <= c + sign * o <= 255])) for c, o in zip(middle, off)]
+    return tuple(c + sign * o for c, sign, o in zip(middle, signs, off))
 
 
 def pick(rng, items):

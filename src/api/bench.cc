@@ -102,6 +102,23 @@ bool any_below(const std::vector<int>& values, int least) {
   return std::any_of(values.begin(), values.end(), [&](int value) { return value < least; });
 }
 
+bool any_above(const std::vector<int>& values, int most) {
+  return std::any_of(values.begin(), values.end(), [&](int value) { return value > most; });
+}
+
+/// Every test keeps its cache while the others run: they must fit together.
+Status check_caches(const BenchOptions& options, const ModelInfo& info) {
+  std::uint64_t positions = 8;
+  for (int prompt : options.prompts) positions += static_cast<std::uint64_t>(prompt);
+  for (int depth : options.depths)
+    if (options.decode > 0) positions += static_cast<std::uint64_t>(depth + options.decode + 1);
+  const std::uint64_t needed = positions * info.kv_bytes_per_token, free = available_memory();
+  if (free == 0 || needed <= free) return {};
+  return bad_input("bench: these prompts and depths keep " + std::to_string(needed >> 20) +
+                   " MB of cache together, " + std::to_string(free >> 20) +
+                   " MB are free: measure fewer at once");
+}
+
 }  // namespace
 
 int positions_needed(const BenchOptions& options) {
@@ -115,6 +132,10 @@ int positions_needed(const BenchOptions& options) {
 Result<std::vector<BenchResult>> bench(const Model& handle, const BenchOptions& options) {
   return guarded([&]() -> Result<std::vector<BenchResult>> {
     Model::Impl& model = *handle.impl();
+    constexpr int kMost = 1 << 24;  // no model reads as many
+    if (any_above(options.prompts, kMost) || any_above(options.depths, kMost) ||
+        options.decode > kMost)
+      return bad_input("bench: at most " + std::to_string(kMost) + " tokens");
     if (any_below(options.prompts, 0) || any_below(options.depths, 0) || options.decode < 0 ||
         options.tiles < 0 || options.repeats < 1)
       return bad_input("bench: counts must not be negative, repeats at least 1");
@@ -122,6 +143,7 @@ Result<std::vector<BenchResult>> bench(const Model& handle, const BenchOptions& 
       return bad_input("bench: " + std::to_string(needed) + " positions, the context holds " +
                        std::to_string(model.info.context));
     }
+    HEARTH_TRY_STATUS(check_caches(options, model.info));
     std::lock_guard compute(model.engine->computing);
     std::vector<Test> tests;
     const auto add = [&](const char* test, int n, int depth = 0) {

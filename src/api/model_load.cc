@@ -13,13 +13,18 @@
 namespace hearth {
 namespace {
 
-/// Packed weights, before anything is packed.
-std::uint64_t packed_bytes(const Checkpoint& c, bool f32) {
+/// Packed weights, before anything is packed: those of 16 bits and more as `floats`, and with
+/// `wide` the quantised ones as f32.
+std::uint64_t packed_bytes(const Checkpoint& c, bool wide, std::optional<DType> floats) {
   std::uint64_t bytes = 0;
   const bool tied = !c.find("output.weight");  // then the embedding is the head's matrix too
   for (const auto& [name, tensor] : c.tensors) {
     if (tensor.shape.size() < 2 || (name == "token_embd.weight" && !tied)) continue;
-    DType type = f32 && is_quantised(tensor.type) ? DType::f32 : tensor.type;
+    DType type = tensor.type;
+    if (!is_quantised(type))
+      type = floats.value_or(type);
+    else if (wide)
+      type = DType::f32;
     std::uint64_t k = tensor.elements() / tensor.shape[0];
     bytes += kernels::panel_bytes(type, static_cast<std::int64_t>(k)) *
              ((tensor.shape[0] + kernels::kPanelRows - 1) / kernels::kPanelRows);
@@ -101,12 +106,18 @@ void finish_packed(PackedCache& packed, const Engine::Impl& engine) {
 /// Where the packed weights lie or shall lie; null where they are not to be kept. With low_memory
 /// they lie there: a first pass over the model has put them, one weight in memory at a time.
 Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadOptions& options,
-                                                 CpuOptions cpu) {
+                                                 CpuOptions cpu, const Loader::Report& report) {
   std::unique_ptr<PackedCache> packed;
   const std::string folder = options.packed_cache.empty() && options.low_memory
                                  ? default_packed_folder().string()
                                  : options.packed_cache;
-  if (folder.empty()) return packed;
+  if (folder.empty()) {
+    if (options.low_memory)
+      return bad_input(
+          "--low-memory needs a folder for packed weights: neither XDG_CACHE_HOME nor "
+          "HOME names one");
+    return packed;
+  }
   const auto open = [&] {
     return PackedCache::open({folder}, model.files.weight_files,
                              options.precision + "|" + options.vision_precision);
@@ -116,7 +127,7 @@ Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadO
   cpu.packed = packed.get();
   cpu.pack_only = true;
   model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
-  HEARTH_TRY_STATUS(load_halves(model, options, {}));
+  HEARTH_TRY_STATUS(load_halves(model, options, report));
   packed->finish();
   if (!packed->problem().empty())
     return bad_input("--low-memory needs a file for the packed weights: " + packed->problem());
@@ -145,25 +156,32 @@ Status load_into(Model::Impl& model, const LoadOptions& options) {
   HEARTH_TRY_STATUS(validate(model.files));
   model.info = facts(model.files);
   model.info.kv_bytes_per_token = kv_token_bytes(model.info, model.kv_type);
-  const bool f32 = options.precision == "f32";
-  HEARTH_TRY(const std::unique_ptr<PackedCache> packed, open_packed(model, options, cpu_options));
+  double done = 0;
+  const double total = static_cast<double>(model.info.file_bytes);
+  const auto report = [&](std::uint64_t bytes) {
+    done += static_cast<double>(bytes);
+    if (options.progress) options.progress({"loading", std::min(done, total), total});
+  };
+  // What cannot fit is told before gigabytes are written.
+  if (options.low_memory) HEARTH_TRY_STATUS(choose_context(model.info, options, 0));
+  HEARTH_TRY(const std::unique_ptr<PackedCache> packed,
+             open_packed(model, options, cpu_options, report));
+  done = 0;
   std::uint64_t weights = 0;  // pages of a packed file come and go as memory allows
   if (!packed || !packed->found()) {
-    weights = packed_bytes(model.files.text, f32);
+    const bool f32 = options.precision == "f32";
+    const auto floats = cpu_options.bf16 ? std::optional(DType::bf16) : std::nullopt;
+    weights = packed_bytes(model.files.text, f32, floats);
     if (model.files.vision)
-      weights += packed_bytes(*model.files.vision, f32 || options.vision_precision == "f32");
+      weights += packed_bytes(
+          *model.files.vision, f32 || options.vision_precision == "f32",
+          options.vision_precision == "int8" && !f32 ? std::optional(DType::q8_0) : floats);
   }
   HEARTH_TRY(model.info.context, choose_context(model.info, options, weights));
 
   CpuOptions cpu = cpu_options;
   cpu.packed = packed.get();
   model.ops = std::make_unique<CpuOps>(*model.engine->kernels, *model.engine->pool, cpu);
-  double done = 0;
-  const double total = static_cast<double>(model.info.file_bytes);
-  auto report = [&](std::uint64_t bytes) {
-    done += static_cast<double>(bytes);
-    if (options.progress) options.progress({"loading", std::min(done, total), total});
-  };
   HEARTH_TRY(model.tokenizer, model.files.tokenizer());
   if (!model.files.chat_template.empty()) {
     auto parsed = ChatTemplate::parse(model.files.chat_template);

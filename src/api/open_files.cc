@@ -57,14 +57,14 @@ Error no_such_model(const std::string& path) {
 
 Result<ModelFiles> open_files(const std::string& path, const std::string& mmproj) {
   constexpr std::string_view kSynthetic = "synthetic:";
-  if (path.starts_with(kSynthetic)) return synthetic_model(path.substr(kSynthetic.size()));
+  const bool synthetic = path.starts_with(kSynthetic), embedded = path.empty() || path == "nano";
+  if ((synthetic || embedded) && !mmproj.empty())
+    return bad_input(std::string("--mmproj belongs to a model file; ") +
+                     (embedded ? "the embedded" : "a synthetic") + " model has its own");
+  if (synthetic) return synthetic_model(path.substr(kSynthetic.size()));
+  if (embedded) return open_embedded("nano", embedded_text(), embedded_vision());
   HEARTH_TRY(const PathKind kind, path_kind(path));
   if (kind != PathKind::none) return open_model_files(path, mmproj);
-  if (path.empty() || path == "nano") {
-    if (!mmproj.empty())
-      return bad_input("--mmproj belongs to a model file; the embedded model has its own");
-    return open_embedded("nano", embedded_text(), embedded_vision());
-  }
   return no_such_model(path);
 }
 

@@ -35,6 +35,8 @@ Predictor predictor(const Model::Impl& model) {
 }
 
 Status check_window(const Model& model, int window) {
+  if (window < 4)
+    return bad_input("a window of " + std::to_string(window) + " tokens: expected at least 4");
   if (window <= model.info().context) return {};
   return bad_input("a window of " + std::to_string(window) + " tokens: " + model.info().name +
                    " was loaded with a context of " + std::to_string(model.info().context));

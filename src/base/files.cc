@@ -6,13 +6,35 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <random>
 #include <utility>
 
 namespace hearth {
 namespace {
 
 std::string reason() { return std::strerror(errno); }
+
+/// A name beside `path` that nobody else has chosen.
+std::string temporary_name(const std::filesystem::path& path) {
+  char text[24];
+  std::snprintf(text, sizeof text, ".part-%08x%08x", std::random_device()(),
+                std::random_device()());
+  return path.string() + text;
+}
+
+/// The way to an open file that has no name.
+std::string way_to(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+std::FILE* open_nameless(const std::filesystem::path& path) {
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const int fd = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  if (fd < 0) return nullptr;
+  std::FILE* file = ::access(way_to(fd).c_str(), F_OK) == 0 ? ::fdopen(fd, "wb") : nullptr;
+  if (!file) ::close(fd);
+  return file;
+}
 
 }  // namespace
 
@@ -85,13 +107,14 @@ AtomicFile::~AtomicFile() {
   if (!file_) return;
   std::fclose(file_);
   std::error_code ignored;
-  if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
+  if (!temporary_.empty() && !nameless_) std::filesystem::remove(temporary_, ignored);
 }
 
 void AtomicFile::swap(AtomicFile& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(path_, other.path_);
   std::swap(temporary_, other.temporary_);
+  std::swap(nameless_, other.nameless_);
 }
 
 Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
@@ -104,8 +127,10 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
     std::error_code not_there;
     const auto target = std::filesystem::canonical(path, not_there);
     if (!not_there) out.path_ = target;
-    out.temporary_ = out.path_.string() + ".part-" + std::to_string(::getpid());
-    out.file_ = std::fopen(out.temporary_.c_str(), "wbx");
+    out.temporary_ = temporary_name(out.path_);
+    out.file_ = open_nameless(out.path_);
+    out.nameless_ = out.file_ != nullptr;
+    if (!out.file_) out.file_ = std::fopen(out.temporary_.c_str(), "wbx");
   }
   if (!out.file_) return bad_input(path.string() + ": cannot create: " + reason());
   return out;
@@ -122,6 +147,10 @@ Status AtomicFile::commit() {
   const bool through = temporary_.empty();  // a device has nothing to sync or rename
   bool ok = std::fflush(file) == 0 && (through || ::fsync(::fileno(file)) == 0);
   std::string why = ok ? "" : reason();
+  if (ok && nameless_ &&
+      ::linkat(AT_FDCWD, way_to(::fileno(file)).c_str(), AT_FDCWD, temporary_.c_str(),
+               AT_SYMLINK_FOLLOW) != 0)
+    ok = false, why = reason();
   if (std::fclose(file) != 0 && ok) ok = false, why = reason();
   std::error_code error;
   if (ok && !through) {

@@ -50,7 +50,8 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&& other) noexcept { return swap(other), *this; }
   ~AtomicFile();
 
-  /// A link is followed; a device or a pipe is written straight through.
+  /// A link is followed; a device or a pipe is written straight through. Where the file system can,
+  /// the new file has no name before `commit`, so that not even a killed process leaves half of it.
   static Result<AtomicFile> create(const std::filesystem::path& path);
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
@@ -60,6 +61,7 @@ class AtomicFile {
   void swap(AtomicFile& other) noexcept;
   std::FILE* file_ = nullptr;
   std::filesystem::path path_, temporary_;
+  bool nameless_ = false;
 };
 
 }  // namespace hearth

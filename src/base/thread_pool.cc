@@ -42,11 +42,18 @@ constexpr auto kShortDismissal = 20ms, kLongDismissal = 320ms;
 
 ThreadPool::ThreadPool(int threads)
     : ranges_(static_cast<std::size_t>(std::max(threads, 1))), active_(std::max(threads, 1)) {
-  for (int worker = 1; worker < threads; ++worker)
-    workers_.emplace_back([this, worker] { serve(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker)
+      workers_.emplace_back([this, worker] { serve(worker); });
+  } catch (...) {  // more than the system grants
+    stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;

@@ -56,6 +56,7 @@ class ThreadPool {
 
   void run_job(std::int64_t chunks, Call call, void* body);
   void serve(int worker);
+  void stop();
   void rest(int worker, std::uint32_t seen);
   bool claim(Range& range, std::int64_t& chunk);
   std::int64_t work_off(int worker);

@@ -82,6 +82,12 @@ void copy_row(const float* from, std::int64_t k, float* to) {
   for (; i < k; ++i) to[i] = from[i];
 }
 
+/// Asks for the rows that the next block copies: they lie far apart, where no prefetcher guesses.
+inline void fetch_rows(const float* a, std::int64_t lda, std::int64_t rows, std::int64_t k) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < k; i += 16) __builtin_prefetch(a + r * lda + i, 0, 2);
+}
+
 /// m rows times a block of weights. The rows are copied as `A`; `values` of each belong to it.
 template <class V, class A, class T>
 void gemm_block(const PanelBlock<T>& b, const Sums& y, const float* a, std::int64_t lda,
@@ -95,6 +101,8 @@ void gemm_block(const PanelBlock<T>& b, const Sums& y, const float* a, std::int6
     const int tiles = (rows + V::kGemmRows - 1) / V::kGemmRows;
     for (int i = 0; i < tiles; ++i) {
       const int r0 = rows * i / tiles, r1 = rows * (i + 1) / tiles;
+      const std::int64_t next = row + kBlockRows + r0, left = m - next;
+      if (left > 0) fetch_rows(a + next * lda, lda, left < r1 - r0 ? left : r1 - r0, values);
       for (std::int64_t p = b.p0; p < b.p1; p += kPanels) {
         const int panels = b.p1 - p < kPanels ? static_cast<int>(b.p1 - p) : kPanels;
         gemm_tile<V, kBlockStep>(b, y, r1 - r0, block + r0 * kBlockStep, kBlockStep, p, panels,

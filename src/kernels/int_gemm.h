@@ -106,7 +106,7 @@ HEARTH_INLINE void add_block(const typename V::Codes (&w)[kPanels][8],
 /// kPanels panels (`panel_bytes` apart) times up to kTileRows rows.
 template <class V, DType kType, int kTileRows, int kPanels>
 void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t blocks,
-               const Activations& a, int lanes, float* out, std::int64_t ldo) {
+               const Activations a, int lanes, float* out, std::int64_t ldo) {
   using F = Format<V, kType, (kTileRows > 1)>;
   using F32 = typename V::F32;
   constexpr int kDotRows = kTileRows > 1 ? V::kDotRows : 1;

@@ -36,7 +36,7 @@ struct Panels {
 // One row of k values, padded with zeros to kp = 32·⌈k/32⌉:
 //   int8 codes[kp] · float scale[kp/32] (amax/127 of each 32) · int32 sum16[kp/16] (sums of codes)
 // Rows start 64-byte aligned: q8a_row_bytes is the stride.
-inline std::int64_t q8a_padded(std::int64_t k) { return (k + 31) / 32 * 32; }
+inline std::int64_t q8a_padded(std::int64_t k) { return (k + 31) & ~std::int64_t{31}; }
 inline std::size_t q8a_row_bytes(std::int64_t k) {
   std::size_t kp = static_cast<std::size_t>(q8a_padded(k));
   return (kp + kp / 32 * 4 + kp / 16 * 4 + 63) / 64 * 64;
@@ -95,7 +95,7 @@ struct Attend {
   std::byte* scratch = nullptr;  ///< attend_scratch_bytes(head_dim), 64-byte aligned
 };
 /// Query rows that share one pass over the pages.
-inline constexpr int kAttendRows = 48;
+inline constexpr int kAttendRows = 96;
 /// Room for one widened half page and the state of kAttendRows rows (attention.h lays it out).
 inline std::size_t attend_scratch_bytes(int head_dim) {
   std::size_t width = static_cast<std::size_t>((head_dim + 15) / 16 * 16);

@@ -14,14 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMagic[] = "HEARTHPK", kSuffix[] = ".packed";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kFooter = 64, kAlign = 64, kMostEntries = 1 << 20;
+constexpr std::uint64_t kLeftFree = std::uint64_t{1} << 30;  ///< of the disk, for others
 
 struct Footer {
   char magic[8];
   std::uint32_t version, checksum;
   std::uint64_t file_bytes, index;
-  std::uint32_t entries, zero[7];
+  std::uint32_t entries, index_checksum, zero[6];
 };
 static_assert(sizeof(Footer) == kFooter);
 
@@ -113,7 +114,10 @@ std::uint64_t size_of(const fs::directory_entry& entry) {
 Result<std::vector<PackedEntry>> parse_packed(std::span<const std::byte> file,
                                               const std::string& where) {
   HEARTH_TRY(const Footer footer, read_footer(file, where));
-  Reader reader(file.subspan(footer.index, file.size() - kFooter - footer.index));
+  const auto index = file.subspan(footer.index, file.size() - kFooter - footer.index);
+  if (crc32(index) != footer.index_checksum)
+    return bad_input(where + ": the checksum of its index is wrong");
+  Reader reader(index);
   std::vector<PackedEntry> entries;
   for (std::uint32_t i = 0; i < footer.entries; ++i) {
     PackedEntry e;
@@ -166,17 +170,18 @@ std::shared_ptr<const std::byte> PackedCache::find(const PackedKey& key, std::si
   for (const PackedEntry& e : entries_)
     if (PackedKey{e.name, e.type, e.n, e.k, e.row_order} == key && e.bytes == bytes)
       return {mapped_, mapped_->bytes().data() + e.offset};
+  missed_ = true;
   return nullptr;
 }
 
 void PackedCache::keep(const PackedKey& key, std::span<const std::byte> panels) {
   if (!writing_) return;
-  if (entries_.empty()) {
-    std::error_code failed;
-    const auto space = fs::space(place_.folder, failed);
-    if (!failed && space.available < panels.size() + (std::uint64_t{1} << 30))
-      return give_up(place_.folder.string() + ": less than 1 GB is free");
-  }
+  std::error_code failed;
+  const auto space = fs::space(place_.folder, failed);
+  if (!failed && space.available < panels.size() + kLeftFree)
+    return give_up(place_.folder.string() + ": " + std::to_string(space.available >> 20) +
+                   " MB are free, " + std::to_string((panels.size() + kLeftFree) >> 20) +
+                   " are wanted");
   if (written_ + panels.size() > place_.limit)
     return give_up(path_.string() + ": the model is larger than the limit of the cache");
   entries_.push_back(
@@ -187,6 +192,11 @@ void PackedCache::keep(const PackedKey& key, std::span<const std::byte> panels) 
 }
 
 void PackedCache::finish() {
+  if (mapped_ && missed_) {  // made for another state of the model: the next load packs it anew
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+    return give_up(path_.string() + ": some weights were not in it; it is removed");
+  }
   if (!writing_ || entries_.empty()) return writing_.reset();
   std::string index;
   for (const PackedEntry& e : entries_) {
@@ -204,6 +214,7 @@ void PackedCache::finish() {
   footer.version = kVersion;
   footer.index = written_;
   footer.entries = static_cast<std::uint32_t>(entries_.size());
+  footer.index_checksum = crc32(bytes_of(index));
   write(bytes_of(index));
   footer.file_bytes = written_ + kFooter;
   footer.checksum = checksum_;
@@ -228,20 +239,21 @@ void PackedCache::write(std::span<const std::byte> bytes) {
 }
 
 void PackedCache::make_room() const {
-  auto files = packed_files(place_.folder);
-  const auto age = [](const fs::directory_entry& entry) {
-    std::error_code ignored;
-    return entry.last_write_time(ignored);
+  struct Other {
+    fs::file_time_type used;
+    std::uint64_t bytes;
+    fs::path path;
   };
-  std::sort(files.begin(), files.end(),
-            [&](const auto& a, const auto& b) { return age(a) > age(b); });
+  std::error_code ignored;
+  std::vector<Other> others;
+  for (const fs::directory_entry& entry : packed_files(place_.folder))
+    if (entry.path() != path_)
+      others.push_back({entry.last_write_time(ignored), size_of(entry), entry.path()});
+  std::sort(others.begin(), others.end(),
+            [](const Other& a, const Other& b) { return a.used > b.used; });
   std::uint64_t total = size_of(fs::directory_entry(path_));
-  for (const fs::directory_entry& entry : files) {
-    if (entry.path() == path_) continue;
-    total += size_of(entry);
-    std::error_code ignored;
-    if (total > place_.limit) fs::remove(entry.path(), ignored);
-  }
+  for (const Other& other : others)
+    if ((total += other.bytes) > place_.limit) fs::remove(other.path, ignored);
 }
 
 fs::path default_packed_folder() {

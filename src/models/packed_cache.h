@@ -4,7 +4,8 @@
 //
 // A file is the panels of all weights (64-byte aligned, docs/PACKING.md), an index, and a footer:
 //   magic "HEARTHPK" · u32 version · u32 CRC-32 of all before it but the footer · u64 bytes of the
-//   file · u64 offset of the index · u32 entries · zeros to 64 bytes
+//   file · u64 offset of the index · u32 entries · u32 CRC-32 of the
+//   index · zeros to 64 bytes
 //   an entry: u16 length · name · u8 dtype · i64 n · i64 k · u64 row order · u64 offset · u64 bytes
 // Its name says for which files (device, inode, size, time), layout and settings it holds.
 #pragma once
@@ -29,7 +30,7 @@ struct PackedEntry {
   std::uint64_t row_order = 0, offset = 0, bytes = 0;
 };
 /// The index of a packed file. Errors (`bad_input`): not one, another version, cut short, entries
-/// that lie outside. The checksum is not looked at.
+/// that lie outside, a wrong checksum of the index. That of the panels is not looked at.
 Result<std::vector<PackedEntry>> parse_packed(std::span<const std::byte> file,
                                               const std::string& where);
 
@@ -62,6 +63,7 @@ class PackedCache final : public PackedStore {
   std::filesystem::path path_;
   std::shared_ptr<const MappedFile> mapped_;
   std::vector<PackedEntry> entries_;
+  bool missed_ = false;  ///< a weight was asked for that the mapped file lacks
   std::optional<AtomicFile> writing_;
   std::uint64_t written_ = 0;
   std::uint32_t checksum_ = 0;

@@ -84,8 +84,11 @@ std::shared_ptr<const std::byte> CpuOps::pack(const RawWeight& raw, const kernel
           ? std::shared_ptr<std::byte>(aligned_bytes(bytes).release(), AlignedDelete())
           : weight_memory_.allocate(bytes);
   constexpr std::int64_t kPanelsEach = 4;
-  pool_.run((count + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int) {
-    RowSource source(raw, panels.type);
+  // Made before the threads begin, where running out of memory can still be told.
+  std::vector<RowSource> sources(static_cast<std::size_t>(pool_.threads()),
+                                 RowSource(raw, panels.type));
+  pool_.run((count + kPanelsEach - 1) / kPanelsEach, [&](std::int64_t chunk, int worker) {
+    RowSource& source = sources[static_cast<std::size_t>(worker)];
     const std::byte* rows[kPanelRows];
     const std::int64_t end = std::min(count, (chunk + 1) * kPanelsEach);
     for (std::int64_t p = chunk * kPanelsEach; p < end; ++p) {

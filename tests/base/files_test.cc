@@ -1,6 +1,10 @@
 #include "base/files.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace hearth {
 namespace {
@@ -30,6 +34,22 @@ TEST_F(Files, WriteIsAllOrNothing) {
   ASSERT_TRUE(file->write("whole"));
   ASSERT_TRUE(file->commit());
   EXPECT_EQ(*read_file(path), "whole");
+}
+
+TEST_F(Files, AKilledProcessLeavesNothing) {
+  const int probe = ::open(dir_.c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (probe < 0) GTEST_SKIP() << "this file system has no files without names";
+  ::close(probe);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto file = AtomicFile::create(dir_ / "big");
+    if (!file || !file->write(std::string(1 << 20, 'x'))) ::_exit(1);
+    ::raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(fs::is_empty(dir_));
 }
 
 TEST_F(Files, ErrorsNameTheFile) {

@@ -1,10 +1,14 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -24,6 +28,28 @@ TEST(ThreadPool, RunsEveryChunkOnceWhateverTheThreads) {
     }
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+// Not under sanitizers, which need address space without end.
+[[noreturn]] void make_a_pool_that_does_not_fit() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{64} << 20);
+  pthread_setattr_default_np(&attributes);
+  const rlimit memory{std::size_t{2} << 30, std::size_t{2} << 30};
+  ::setrlimit(RLIMIT_AS, &memory);
+  try {
+    ThreadPool pool(200);
+  } catch (const std::system_error&) {
+    std::_Exit(7);
+  }
+  std::_Exit(1);
+}
+
+TEST(ThreadPool, MoreThreadsThanTheSystemGrantsIsAnException) {
+  EXPECT_EXIT(make_a_pool_that_does_not_fit(), testing::ExitedWithCode(7), "");
+}
+#endif
 
 TEST(ThreadPool, ManyShortJobsWithPausesNeverHang) {
   ThreadPool pool(4);

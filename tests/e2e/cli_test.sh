@@ -101,7 +101,7 @@ result "has the keys" $?
 json 'list(j["usage"])==["prompt_tokens","image_tokens","completion_tokens"]'; result "usage" $?
 json 'list(j["timings"])==["load_ms","image_ms","prompt_ms","decode_ms","prompt_per_second","decode_per_second"]'
 result "timings" $?
-json 'list(j["receipt"])==["model_sha256","hearth","isa","precision","preprocess","seed"]'
+json 'list(j["receipt"])==["model_sha256","hearth","isa","precision","vision_precision","preprocess","seed"]'
 result "receipt" $?
 json 'j["usage"]["image_tokens"]>0 and j["usage"]["completion_tokens"]==len(j["token_ids"])'
 result "usage counts" $?
@@ -150,6 +150,8 @@ HEARTH_ISA=mmx bad "a wrong HEARTH_ISA" 'mmx' run "$question"
 
 echo "== wrong flags"
 bad "no verb" 'no verb given'
+bad "a mistyped flag before a verb" 'did you mean --version' --verison
+bad "a mistyped verb of debug" 'did you mean logits' debug logit
 bad "a mistyped verb" 'did you mean run\?' rnu
 bad "a question as a verb" 'hearth run' "What is this?"
 bad "an unknown flag" 'did you mean --threads\?' run --threds 2 "$question"
@@ -271,6 +273,14 @@ else
   skip "chat in a terminal: script is not installed"
 fi
 
+echo "== the embedded model's name"
+mkdir nano
+good "a directory of that name does not hide it" run nano "$question" --image "$picture"
+says "it answers" "$answer"
+rmdir nano
+bad "--mmproj of a synthetic model" "has its own" \
+  bench --synthetic smollm2-135m:q4_0 --mmproj "$root/models/nano/mmproj-nano.gguf"
+
 echo "== precision"
 HEARTH_ISA=reference bad "bf16 without the instruction" "reference has no products of bfloat16" \
   run "$question" --image "$picture" --precision bf16
@@ -302,6 +312,12 @@ echo "no file" >blocked
 XDG_CACHE_HOME=$work/blocked call run "$model" "$question" --image "$picture" --packed-cache
 [ $code = 0 ] && [ "$(cat out)" = "$answer" ] && grep -q 'not kept' err
 result "a folder that cannot be made is told, and the answer comes" $?
+(unset XDG_CACHE_HOME HOME
+ "$hearth" run "$model" "$question" --image "$picture" --packed-cache >out 2>err </dev/null; code=$?
+ [ $code = 2 ] && grep -q 'neither XDG_CACHE_HOME nor HOME' err); result "no folder for --packed-cache" $?
+(unset XDG_CACHE_HOME HOME
+ "$hearth" run "$model" "$question" --image "$picture" --low-memory >out 2>err </dev/null; code=$?
+ [ $code = 2 ] && grep -q 'neither XDG_CACHE_HOME nor HOME' err); result "nor for --low-memory" $?
 XDG_CACHE_HOME=$work/blocked bad "--low-memory needs it" "needs a file for the packed weights" \
   run "$model" "$question" --low-memory
 unset XDG_CACHE_HOME
