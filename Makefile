@@ -66,7 +66,7 @@ neon: setup-test
 
 # The embedded model: trained, exported and converted (recipes/nano/README.md says how and how well).
 NANO := recipes/nano
-MINUTES ?= 120
+MINUTES ?= 165
 train-nano: build
 	@tools/setup.sh train
 	@echo "== training nano for $(MINUTES) minutes (checkpoints in $(NANO)/out; run again to go on)"

@@ -36,6 +36,10 @@ class Scenes(unittest.TestCase):
             self.assertLessEqual(min(off(color, scenes.shade(color, rng))), scenes.NARROW)
             self.assertGreater(min(off(color, scenes.shade(color, rng, seen=False))), scenes.NARROW)
 
+    def test_a_shade_that_could_bear_two_names_is_not_clear(self):
+        self.assertTrue(scenes.clear("orange", (255, 150, 40)))
+        self.assertFalse(scenes.clear("orange", (214, 171, 61)))  # nearer to yellow
+
     def test_answers_are_true(self):
         asked = questions.questions(scene_with("star", "red", x=0.2), np.random.default_rng(2), plain=True)
         self.assertIn(("color", "What color is the star?", "red"), asked)
