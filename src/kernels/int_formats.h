@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/blocks.h"
+#include "kernels/int_inline.h"
 #include "kernels/kernels.h"
 #include "kernels/panel_layout.h"
 
@@ -36,21 +37,23 @@ struct Format {
                                       : (1 << (kLayout.code_bits + kLayout.plane_bits)) - 1;
 };
 
-/// Vector j (0..7) of the high bits, moved up to bit `kTo`.
+/// `low` and above it vector j (0..7) of the high bits, moved up to bit `kTo`.
 template <class V, int kBits, int kTo, int j>
-typename V::Codes high_bits(const typename V::Codes* planes) {
+HEARTH_INLINE typename V::Codes with_high_bits(typename V::Codes low,
+                                               const typename V::Codes* planes) {
   constexpr int from = kBits == 2 ? 2 * (j % 4) : j;
   constexpr int mask = ((1 << kBits) - 1) << kTo;
   const typename V::Codes plane = planes[kBits == 2 ? j / 4 : 0];
   if constexpr (from <= kTo)
-    return V::bits(V::template up<kTo - from>(plane), mask);
+    return V::with_bits(low, V::template up<kTo - from>(plane), mask);
   else
-    return V::bits(V::template down<from - kTo>(plane), mask);
+    return V::with_bits(low, V::template down<from - kTo>(plane), mask);
 }
 
 /// Vector j of the codes: values 4j … 4j+3 of every lane.
 template <class V, class F, int j>
-typename V::Codes code_vector(const typename V::Codes* codes, const typename V::Codes* planes) {
+HEARTH_INLINE typename V::Codes code_vector(const typename V::Codes* codes,
+                                            const typename V::Codes* planes) {
   constexpr PanelLayout l = F::kLayout;
   typename V::Codes c;
   if constexpr (l.code_bits == 8)
@@ -60,7 +63,7 @@ typename V::Codes code_vector(const typename V::Codes* codes, const typename V::
   else
     c = V::bits(V::template down<2 * (j % 4)>(codes[j / 4]), 3);
   if constexpr (l.plane_bits > 0 && !F::kScaledCodes)
-    c = V::either(c, high_bits<V, l.plane_bits, l.code_bits, j>(planes));
+    c = with_high_bits<V, l.plane_bits, l.code_bits, j>(c, planes);
   return c;
 }
 
@@ -73,7 +76,7 @@ struct ScaledCodes {
   typename V::Codes table, four;
 };
 template <class V, class F>
-ScaledCodes<V> scaled_codes(const std::uint8_t* sub) {
+HEARTH_INLINE ScaledCodes<V> scaled_codes(const std::uint8_t* sub) {
   using Codes = typename V::Codes;
   Codes one = V::spread(sub);
   if constexpr (F::kHalfMins) one = V::bits(one, 15);  // the high nibble is the minimum
@@ -85,8 +88,8 @@ ScaledCodes<V> scaled_codes(const std::uint8_t* sub) {
   return {V::sub(V::sub(table, four), V::words(0x01010101)), four};
 }
 template <class V, class F, int j>
-typename V::Codes scaled_vector(typename V::Codes code, typename V::Codes plane,
-                                const ScaledCodes<V>& scaled) {
+HEARTH_INLINE typename V::Codes scaled_vector(typename V::Codes code, typename V::Codes plane,
+                                              const ScaledCodes<V>& scaled) {
   code = V::lookup(scaled.table, V::either(code, V::table(kLaneOfQuad)));
   if constexpr (F::kSigned)
     code = V::from_signed(V::template add_where<j>(code, plane, scaled.four));
@@ -95,8 +98,8 @@ typename V::Codes scaled_vector(typename V::Codes code, typename V::Codes plane,
 
 /// The eight code vectors of block g of a group, ready for V::dot.
 template <class V, class F, int... j>
-void unpack_codes(const std::uint8_t* group, const GroupOffsets& at, int g, typename V::Codes* w,
-                  std::integer_sequence<int, j...>) {
+HEARTH_INLINE void unpack_codes(const std::uint8_t* group, const GroupOffsets& at, int g,
+                                typename V::Codes* w, std::integer_sequence<int, j...>) {
   constexpr int kCodes = F::kLayout.code_bytes() / 64, kPlanes = F::kLayout.plane_bytes() / 64;
   const std::uint8_t* block = group + at.blocks + F::kLayout.block_bytes() * g;
   typename V::Codes c[kCodes], p[kPlanes + 1];
@@ -116,8 +119,8 @@ void unpack_codes(const std::uint8_t* group, const GroupOffsets& at, int g, type
 
 /// d and, negative where it is to be subtracted, dmin or min.
 template <class V, class F>
-void load_scales(const std::uint8_t* group, const GroupOffsets& at, int g, typename V::F32& d,
-                 typename V::F32& min) {
+HEARTH_INLINE void load_scales(const std::uint8_t* group, const GroupOffsets& at, int g,
+                               typename V::F32& d, typename V::F32& min) {
   d = V::halves(group + at.d + 32 * g);
   if constexpr (F::kLayout.has_min) min = V::halves(group + at.min + 32 * g);
   if constexpr (F::kLayout.has_min && F::kLayout.per_group) min = V::negative(min);
@@ -129,8 +132,9 @@ struct BlockScales {
   typename V::F32 scale, sub[2], min[2];
 };
 template <class V, class F>
-BlockScales<V> block_scales(typename V::F32 d, typename V::F32 min, const std::uint8_t* group,
-                            const GroupOffsets& at, int g) {
+HEARTH_INLINE BlockScales<V> block_scales(typename V::F32 d, typename V::F32 min,
+                                          const std::uint8_t* group, const GroupOffsets& at,
+                                          int g) {
   constexpr PanelLayout l = F::kLayout;
   const std::uint8_t* sub = group + at.sub + l.sub_bytes * g;
   const std::uint8_t* sub_min = group + at.sub_min + l.min_bytes * g;

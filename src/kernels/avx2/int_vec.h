@@ -50,6 +50,8 @@ struct Avx2Int {
   static Codes either(Codes a, Codes b) {
     return {{_mm256_or_si256(a.v[0], b.v[0]), _mm256_or_si256(a.v[1], b.v[1])}};
   }
+  /// low | (c & mask)
+  static Codes with_bits(Codes low, Codes c, int mask) { return either(low, bits(c, mask)); }
   static Codes add(Codes a, Codes b) {
     return {{_mm256_add_epi8(a.v[0], b.v[0]), _mm256_add_epi8(a.v[1], b.v[1])}};
   }

@@ -37,6 +37,10 @@ struct Avx512Int {
   }
   static Codes both(Codes a, Codes b) { return _mm512_and_si512(a, b); }
   static Codes either(Codes a, Codes b) { return _mm512_or_si512(a, b); }
+  /// low | (c & mask)
+  static Codes with_bits(Codes low, Codes c, int mask) {
+    return _mm512_ternarylogic_epi32(low, c, _mm512_set1_epi8(static_cast<char>(mask)), 0xf8);
+  }
   static Codes add(Codes a, Codes b) { return _mm512_add_epi8(a, b); }
   static Codes sub(Codes a, Codes b) { return _mm512_sub_epi8(a, b); }
   /// Shifts within 16 bits: the caller masks what crosses a byte.

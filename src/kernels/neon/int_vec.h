@@ -47,6 +47,8 @@ struct NeonInt {
   static Codes either(Codes a, Codes b) {
     return each(a, b, [](uint8x16_t x, uint8x16_t y) { return vorrq_u8(x, y); });
   }
+  /// low | (c & mask)
+  static Codes with_bits(Codes low, Codes c, int mask) { return either(low, bits(c, mask)); }
   static Codes add(Codes a, Codes b) {
     return each(a, b, [](uint8x16_t x, uint8x16_t y) { return vaddq_u8(x, y); });
   }
