@@ -34,7 +34,7 @@ struct Weight {
     panels.type = type, panels.n = n, panels.k = k;
     panels.panel_bytes = kernels::panel_bytes(type, k);
     bytes = panels.panel_bytes * static_cast<std::size_t>(panels.panels());
-    data = aligned_bytes(bytes);
+    data = HugeArena().allocate(bytes);  // as the engine has them
     panels.data = data.get();
     std::vector<float> row(static_cast<std::size_t>(k));
     std::vector<std::byte> file(row_bytes(type, row.size()));
@@ -47,7 +47,7 @@ struct Weight {
       std::memcpy(data.get() + at, data.get(), panels.panel_bytes);
   }
   Panels panels;
-  AlignedBytes data;
+  std::shared_ptr<std::byte> data;
   std::size_t bytes = 0;
 };
 

@@ -2,6 +2,7 @@
 //   dot  = Σ q·a                        exact in int32; two sub-scales: sub0·dot0 + sub1·dot1,
 //                                       whose magnitude stays below 2^24, so f32 holds it
 //   y    = fma(dot, fl(scale·a_scale), y)
+//   Q6_K instead: y = fma(fma(dot1, fl(d·sub1), fl(dot0·fl(d·sub0))), a_scale, y)
 //   y    = fma(min, fl(a_scale·Σa), y)  types with minima; twice (halves) for Q2_K
 #include "kernels/reference_quant.h"
 
@@ -127,6 +128,12 @@ void add_block(const PanelLayout& l, const PanelBlock& w, const std::int8_t* a, 
   for (int lane = 0; lane < lanes; ++lane) {
     std::int32_t dot[2] = {0, 0};
     for (int i = 0; i < kBlock; ++i) dot[i / 16] += w.code[i][lane] * a[i];
+    if (l.sub_bytes == 32 && l.code_bits == 4) {
+      const auto half = [&](int i) { return w.scale[lane] * static_cast<float>(w.sub[i][lane]); };
+      const float low = static_cast<float>(dot[0]) * half(0);
+      y[lane] = std::fma(std::fma(static_cast<float>(dot[1]), half(1), low), a_scale, y[lane]);
+      continue;
+    }
     const std::int32_t total = w.sub[0][lane] * dot[0] + w.sub[1][lane] * dot[1];
     y[lane] = std::fma(static_cast<float>(total), w.scale[lane] * a_scale, y[lane]);
     if (l.sub_bytes == 32 && l.has_min) {
