@@ -122,7 +122,7 @@ void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t 
   constexpr int kDotRows = kTileRows > 1 ? V::kDotRows : 1;
   constexpr bool kArranged = V::kArranges && kTileRows > 1;
   const int rows = kTileRows == 1 ? 1 : static_cast<int>(a.rows);
-  F32 y[kTileRows][kPanels], d[kPanels], dmin[kPanels];
+  F32 y[kTileRows][kPanels], d[kPanels] = {}, dmin[kPanels] = {};
   for (int r = 0; r < rows; ++r)
     for (int p = 0; p < kPanels; ++p) y[r][p] = V::all(0.0f);
   GroupSums<F, kTileRows> sums;
