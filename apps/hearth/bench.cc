@@ -47,8 +47,8 @@ Status check(const BenchFlags& flags) {
     return bad_input(
         fmt::format("bench: MODEL is {} and --synthetic is {}: only one can be measured",
                     in_quotes(*flags.model), flags.synthetic));
-  if (flags.keep_packed && default_packed_cache().empty())
-    return bad_input("--packed-cache: neither XDG_CACHE_HOME nor HOME names a folder");
+  if (flags.keep_packed)
+    if (auto status = has_packed_cache(); !status) return status;
   if (flags.json && flags.markdown)
     return bad_input("--json and --markdown: only one can be printed");
   const std::filesystem::path folder = std::filesystem::path(flags.chart).parent_path();
@@ -104,6 +104,18 @@ Result<Quality::Beside> measure_beside(const Engine& engine, const Model& model,
   return *quality->beside;
 }
 
+/// Probes the roof; of this probe and an earlier one the better counts, for what a shared machine
+/// can do changes by the minute.
+Status probe_roof(const Engine& engine, std::optional<Roof>& roof) {
+  const auto now = measure_roof(engine);
+  if (!now) return now.error();
+  const Roof earlier = roof.value_or(Roof());
+  roof = {std::max(earlier.int8_gops, now->int8_gops),
+          std::max(earlier.bf16_gflops, now->bf16_gflops),
+          std::max(earlier.f32_gflops, now->f32_gflops), std::max(earlier.read_gbs, now->read_gbs)};
+  return {};
+}
+
 /// The figures that the flags ask for beside the plain ones.
 Status add_more(const Engine& engine, const Model& model, const BenchFlags& flags, Console& console,
                 const std::vector<BenchResult>& results, BenchReport& report) {
@@ -119,16 +131,9 @@ Status add_more(const Engine& engine, const Model& model, const BenchFlags& flag
       report.rows[i].busy_rate = spread(rates((*busy)[i])).median;
   }
   if (flags.roof) {
-    // Before the tests and after: what a shared machine can do changes by the minute.
-    const auto after = measure_roof(engine);
-    if (!after) return after.error();
-    const Roof& before = *report.roof;
-    const auto roof = report.roof = {std::max(before.int8_gops, after->int8_gops),
-                                     std::max(before.bf16_gflops, after->bf16_gflops),
-                                     std::max(before.f32_gflops, after->f32_gflops),
-                                     std::max(before.read_gbs, after->read_gbs)};
+    if (auto status = probe_roof(engine, report.roof); !status) return status;
     for (std::size_t i = 0; i < results.size(); ++i)
-      if (const double best = results[i].work.roof_ms(*roof); best > 0)
+      if (const double best = results[i].work.roof_ms(*report.roof); best > 0)
         report.rows[i].share = best / report.rows[i].ms.median;
   }
   if (!flags.compare.empty())
@@ -150,12 +155,9 @@ Result<BenchReport> measure(Context& context, BenchFlags& flags) {
   if (!engine) return engine.error();
   const auto model = Model::load(*engine, load);
   if (!model) return model.error();
-  std::optional<Roof> roof;
-  if (flags.roof) {
-    const auto before = measure_roof(*engine);
-    if (!before) return before.error();
-    roof = *before;
-  }
+  std::optional<Roof> roof;  // probed before the tests and after
+  if (flags.roof)
+    if (auto status = probe_roof(*engine, roof); !status) return status.error();
   flags.counts.progress = console.progress_hook();
   const auto results = bench(*model, flags.counts);
   if (!results) return results.error();

@@ -388,11 +388,9 @@ Program::Program(Context& context)
   app.get_formatter()->column_width(36);
   app.get_formatter()->label("SUBCOMMAND", "VERB");
   app.footer(
-      "HEARTH_ISA=reference|avx2|avxvnni|avx512|neon|i8mm chooses the kernels. Exit codes: 0 ok, 1 "
-      "the "
-      "run "
-      "failed,\n2 bad input, 130 interrupted.\nTry: hearth run \"What shape is the red object?\" "
-      "--image picture.png");
+      "HEARTH_ISA=reference|avx2|avxvnni|avx512|neon|i8mm chooses the kernels. "
+      "Exit codes: 0 ok, 1 the run failed,\n2 bad input, 130 interrupted.\n"
+      "Try: hearth run \"What shape is the red object?\" --image picture.png");
 }
 
 Program::~Program() = default;

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "hearth/console.h"
+#include "hearth/model.h"
 
 namespace fs = std::filesystem;
 
@@ -142,18 +143,25 @@ Result<std::string> read_text_file(const std::string& path, std::size_t limit) {
   return text;
 }
 
+Status has_packed_cache() {
+  if (!default_packed_cache().empty()) return {};
+  return bad_input("--packed-cache: neither XDG_CACHE_HOME nor HOME names a folder");
+}
+
 Status write_text_file(const std::string& path, const std::string& text) {
-  // A device or a pipe is written straight through; a file only takes the place of another whole.
+  // A device or a pipe is written straight through; a file only takes the place of another whole,
+  // behind a link too.
   std::error_code error;
   const auto status = fs::status(path, error);
   const bool through = fs::exists(status) && !fs::is_regular_file(status);
-  const std::string target = through ? path : path + ".part";
+  const std::string real = fs::exists(status) ? fs::canonical(path, error).string() : path;
+  const std::string target = through ? path : real + ".part";
   std::ofstream file(target, std::ios::binary);
   file << text;
   file.close();
   std::string why = file ? "" : std::strerror(errno);
   if (!through && why.empty()) {
-    fs::rename(target, path, error);
+    fs::rename(target, real, error);
     if (error) why = error.message();
   }
   if (why.empty()) return {};

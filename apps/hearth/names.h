@@ -24,6 +24,9 @@ Status readable_file(const std::string& path);
 /// The whole of a file; an error also where it is longer than `limit` bytes.
 Result<std::string> read_text_file(const std::string& path,
                                    std::size_t limit = std::size_t{64} << 20);
+/// Whether --packed-cache has a folder to keep weights in.
+Status has_packed_cache();
+
 /// Writes a file, or removes what it wrote of it.
 Status write_text_file(const std::string& path, const std::string& text);
 

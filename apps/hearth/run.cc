@@ -21,8 +21,8 @@ Status check(const RunOptions& options) {
   if (options.global_only && options.answer.pictures.max_tiles > 0)
     return bad_input(fmt::format("--global-only means --max-tiles 0, but found --max-tiles {}",
                                  options.answer.pictures.max_tiles));
-  if (options.keep_packed && default_packed_cache().empty())
-    return bad_input("--packed-cache: neither XDG_CACHE_HOME nor HOME names a folder");
+  if (options.keep_packed)
+    if (auto status = has_packed_cache(); !status) return status;
   for (const auto& image : options.images)
     if (auto status = readable_file(image); !status) return status;
   return options.load.mmproj.empty() ? Status() : readable_file(options.load.mmproj);

@@ -112,7 +112,7 @@ Result<std::unique_ptr<PackedCache>> open_packed(Model::Impl& model, const LoadO
                                  ? default_packed_folder().string()
                                  : options.packed_cache;
   if (folder.empty()) {
-    if (options.low_memory)
+    if (options.low_memory && !model.files.weight_files.empty())
       return bad_input(
           "--low-memory needs a folder for packed weights: neither XDG_CACHE_HOME nor "
           "HOME names one");

@@ -1,9 +1,10 @@
 // attend and kv_append over the vector words V.
 //
-// Query rows go in groups of 48. Per page of 64 positions a group makes scores (Q·K, register
-// tiles), turns them into weights (streaming softmax) and adds the weighted values (register tiles
-// again). Pages of f16 and q8_0 are widened once per group; the numbers are exact either way. All
-// that a row computes depends on its own range, never on the rows that share its tile.
+// Query rows go in groups of kAttendRows. Per page of 64 positions a group makes scores (Q·K,
+// register tiles), turns them into weights (streaming softmax) and adds the weighted values
+// (register tiles again). Pages of f16 and q8_0 are widened once per group; the numbers are exact
+// either way. All that a row computes depends on its own range, never on the rows that share its
+// tile.
 #pragma once
 
 #include <cstdint>

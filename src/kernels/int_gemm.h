@@ -113,7 +113,8 @@ HEARTH_INLINE void fetch_ahead(const std::uint8_t* group, int g) {
   for (std::size_t i = 0; i < kEighth; i += 64) __builtin_prefetch(p + i);
 }
 
-/// kPanels panels (`panel_bytes` apart) times up to kTileRows rows.
+/// kPanels panels (`panel_bytes` apart) times up to kTileRows rows. `a` is a copy, which stores to
+/// y cannot change: its fields stay in registers.
 template <class V, DType kType, int kTileRows, int kPanels>
 void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t blocks,
                const Activations a, int lanes, float* out, std::int64_t ldo) {

@@ -4,8 +4,7 @@
 //
 // A file is the panels of all weights (64-byte aligned, docs/PACKING.md), an index, and a footer:
 //   magic "HEARTHPK" · u32 version · u32 CRC-32 of all before it but the footer · u64 bytes of the
-//   file · u64 offset of the index · u32 entries · u32 CRC-32 of the
-//   index · zeros to 64 bytes
+//   file · u64 offset of the index · u32 entries · u32 CRC-32 of the index · zeros to 64 bytes
 //   an entry: u16 length · name · u8 dtype · i64 n · i64 k · u64 row order · u64 offset · u64 bytes
 // Its name says for which files (device, inode, size, time), layout and settings it holds.
 #pragma once

@@ -1,8 +1,9 @@
 // Any bytes as a file of packed weights: as they are, and as panels and an index before a footer
 // that fits them, for no random change would keep length and checksums right.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
+#include <span>
 #include <vector>
 
 #include "base/hash.h"
@@ -10,16 +11,15 @@
 
 namespace {
 
-int check(std::span<const std::byte> bytes) {
+void check(std::span<const std::byte> bytes) {
   const std::size_t size = bytes.size();
   const auto entries = hearth::parse_packed(bytes, "fuzz");
   if (!entries) {
     if (entries.error().kind != hearth::ErrorKind::bad_input) std::abort();
-    return 0;
+    return;
   }
   for (const hearth::PackedEntry& e : *entries)
     if (e.offset > size || e.bytes > size - e.offset) std::abort();
-  return 0;
 }
 
 /// The input's first byte says how many entries, the second where the index begins.
