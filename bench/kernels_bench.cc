@@ -104,8 +104,9 @@ int run(const Options& options) {
   for (const DTypeInfo& info : kDTypes) {
     if (!options.type.empty() && options.type != info.name) continue;
     for (std::int64_t m : {1, 4, 16, 64, 256, 1024})
-      for (std::int64_t k : {576, 2048}) {
-        if ((options.m && options.m != m) || (options.k && options.k != k)) continue;
+      for (std::int64_t k : options.k ? std::vector<std::int64_t>{options.k}
+                                      : std::vector<std::int64_t>{576, 2048}) {
+        if (options.m && options.m != m) continue;
         const std::int64_t whole = (k + info.block_elems - 1) / info.block_elems;
         // Single rows: a matrix far larger than the caches.
         const std::int64_t n = options.n ? options.n : m == 1 ? (std::int64_t{1} << 27) / k : 1536;

@@ -12,16 +12,16 @@
 
 namespace hearth {
 
-/// `bytes` of 64-byte aligned memory; throws bad_alloc.
 struct AlignedDelete {
   void operator()(std::byte* p) const { std::free(p); }
 };
 using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
-inline AlignedBytes aligned_bytes(std::size_t bytes) {
-  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  if (!p) throw std::bad_alloc();
-  return AlignedBytes(static_cast<std::byte*>(p));
-}
+/// `bytes` of 64-byte aligned memory, on huge pages from 4 MB on; throws bad_alloc.
+AlignedBytes aligned_bytes(std::size_t bytes);
+
+/// Asks the system to back memory with huge pages: a wish, nothing else changes where it is not
+/// granted. Only whole huge pages within [p, p + bytes) count.
+void prefer_huge_pages(void* p, std::size_t bytes);
 
 /// Memory that lives as long as a model: taken from the system in large pieces on huge pages where
 /// it has them (a fault every 2 MB, and fewer misses when weights are streamed), and given back

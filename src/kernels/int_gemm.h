@@ -18,6 +18,8 @@ struct Activations {
   const std::int8_t* codes(std::int64_t r) const { return q8a_codes(at(r)); }
   const float* scales(std::int64_t r) const { return q8a_scales(at(r), k); }
   const std::int32_t* sums(std::int64_t r) const { return q8a_sums(at(r), k); }
+  const std::uint8_t* has_rest(std::int64_t r) const { return q8a_has_rest(at(r), k); }
+  Activations rest(std::int64_t r) const { return {q8a_rest(at(r), k), stride, k, 1}; }
   Activations slice(std::int64_t r, std::int64_t count) const { return {at(r), stride, k, count}; }
 
  private:
@@ -104,6 +106,32 @@ HEARTH_INLINE void add_block(const typename V::Codes (&w)[kPanels][8],
   }
 }
 
+/// Which blocks of a group have a rest in some row: a byte a block is not 0.
+inline std::uint64_t blocks_with_rest(const Activations& a, int rows, std::int64_t first) {
+  std::uint64_t any = 0;
+  for (int r = 0; r < rows; ++r) {
+    std::uint64_t eight;
+    static_assert(kGroupBlocks == sizeof eight);
+    __builtin_memcpy(&eight, a.has_rest(r) + first, sizeof eight);  // zeros follow the last block
+    any |= eight;
+  }
+  return any;
+}
+
+/// y grows by the rests of one block, in the rows that have one.
+template <class V, class F, bool kArranged, int kPanels>
+HEARTH_INLINE void add_rests(const typename V::Codes (&w)[kPanels][8],
+                             const BlockScales<V> (&s)[kPanels], const Activations& a, int rows,
+                             std::int64_t block, typename V::F32 (*y)[kPanels]) {
+  for (int r = 0; r < rows; ++r) {
+    if (!a.has_rest(r)[block]) continue;
+    const Activations rest = a.rest(r);
+    GroupSums<F, 1> sums;
+    sums.prepare(rest, 1, block, 1);
+    add_block<V, F, kArranged, 1>(w, s, rest, 0, block, sums, 0, y + r);
+  }
+}
+
 /// Asks for an eighth of a group that comes 4 KB later.
 template <class F>
 HEARTH_INLINE void fetch_ahead(const std::uint8_t* group, int g) {
@@ -132,6 +160,7 @@ void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t 
         blocks - first < kGroupBlocks ? static_cast<int>(blocks - first) : kGroupBlocks;
     const GroupOffsets at(F::kLayout, count);
     sums.prepare(a, rows, first, count);
+    const std::uint64_t with_rest = blocks_with_rest(a, rows, first);
     for (int g = 0; g < count; ++g) {
       if constexpr (kTileRows == 1 && F::kManyStreams) fetch_ahead<F>(panel, g);
       typename V::Codes w[kPanels][8];
@@ -148,6 +177,8 @@ void gemm_tile(const std::uint8_t* panel, std::size_t panel_bytes, std::int64_t 
         add_block<V, F, kArranged, kDotRows>(w, s, a, r, first + g, sums, g, y);
       if constexpr (kDotRows > 1)
         for (; r < rows; ++r) add_block<V, F, kArranged, 1>(w, s, a, r, first + g, sums, g, y);
+      if (with_rest >> 8 * g & 0xff) [[unlikely]]
+        add_rests<V, F, kArranged>(w, s, a, rows, first + g, y);
     }
     panel += at.end;
   }
@@ -222,19 +253,34 @@ void gemm_quant(const Panels& w, std::int64_t p0, std::int64_t p1, const std::by
   }
 }
 
+template <class V>
+void quantise_block(const float* x, std::byte* part, std::int64_t block, std::int64_t k) {
+  const_cast<float*>(q8a_scales(part, k))[block] =
+      V::quantise_block(x, const_cast<std::int8_t*>(q8a_codes(part)) + block * kBlock,
+                        const_cast<std::int32_t*>(q8a_sums(part, k)) + 2 * block);
+}
+
 /// Blocks of 32 along x; the last may be short, then its tail is zero.
 template <class V>
 void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k0, std::int64_t k) {
-  auto* codes = const_cast<std::int8_t*>(q8a_codes(row)) + k0;
-  auto* scales = const_cast<float*>(q8a_scales(row, k)) + k0 / kBlock;
-  auto* sums = const_cast<std::int32_t*>(q8a_sums(row, k)) + k0 / 16;
-  std::int64_t i = 0;
-  for (; i + kBlock <= n; i += kBlock, codes += kBlock, sums += 2)
-    *scales++ = V::quantise_block(x + i, codes, sums);
-  if (i == n) return;
-  alignas(64) float tail[kBlock] = {};
-  for (int j = 0; i + j < n; ++j) tail[j] = x[i + j];
-  *scales = V::quantise_block(tail, codes, sums);
+  auto* has_rest = const_cast<std::uint8_t*>(q8a_has_rest(row, k));
+  alignas(64) float tail[kBlock] = {}, missed[kBlock];
+  for (std::int64_t i = 0; i < n; i += kBlock) {
+    const std::int64_t block = (k0 + i) / kBlock;
+    const float* values = x + i;
+    if (n - i < kBlock) {
+      for (int j = 0; i + j < n; ++j) tail[j] = values[j];
+      values = tail;
+    }
+    quantise_block<V>(values, row, block, k);
+    const std::int8_t* codes = q8a_codes(row) + block * kBlock;
+    has_rest[block] = q8a_is_outlier(codes);
+    if (!has_rest[block]) continue;
+    q8a_missed(values, codes, q8a_scales(row, k)[block], missed);
+    quantise_block<V>(missed, const_cast<std::byte*>(q8a_rest(row, k)), block, k);
+  }
+  const auto blocks = static_cast<std::size_t>(q8a_padded(k) / kBlock);
+  if (k0 + n == k) __builtin_memset(has_rest + blocks, 0, q8a_flag_bytes(k) - blocks);
 }
 
 template <class V>

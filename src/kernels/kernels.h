@@ -35,20 +35,34 @@ struct Panels {
 // ---- q8a: quantised activations ----
 // One row of k values, padded with zeros to kp = 32·⌈k/32⌉:
 //   int8 codes[kp] · float scale[kp/32] (amax/127 of each 32) · int32 sum16[kp/16] (sums of codes)
+//   · uint8 has_rest[kp/32], zeros to a multiple of 64
+//   · another codes, scales and sums, of what the first missed, where has_rest (q8a_is_outlier)
 // Rows start 64-byte aligned: q8a_row_bytes is the stride.
 inline std::int64_t q8a_padded(std::int64_t k) { return (k + 31) & ~std::int64_t{31}; }
-inline std::size_t q8a_row_bytes(std::int64_t k) {
+inline std::size_t q8a_part_bytes(std::int64_t k) {
   std::size_t kp = static_cast<std::size_t>(q8a_padded(k));
   return (kp + kp / 32 * 4 + kp / 16 * 4 + 63) / 64 * 64;
 }
-inline const std::int8_t* q8a_codes(const std::byte* row) {
-  return reinterpret_cast<const std::int8_t*>(row);
+inline std::size_t q8a_flag_bytes(std::int64_t k) {
+  return (static_cast<std::size_t>(q8a_padded(k)) / 32 + 63) / 64 * 64;
 }
-inline const float* q8a_scales(const std::byte* row, std::int64_t k) {
-  return reinterpret_cast<const float*>(row + q8a_padded(k));
+inline std::size_t q8a_row_bytes(std::int64_t k) {
+  return 2 * q8a_part_bytes(k) + q8a_flag_bytes(k);
 }
-inline const std::int32_t* q8a_sums(const std::byte* row, std::int64_t k) {
-  return reinterpret_cast<const std::int32_t*>(row + q8a_padded(k) + q8a_padded(k) / 32 * 4);
+inline const std::int8_t* q8a_codes(const std::byte* part) {
+  return reinterpret_cast<const std::int8_t*>(part);
+}
+inline const float* q8a_scales(const std::byte* part, std::int64_t k) {
+  return reinterpret_cast<const float*>(part + q8a_padded(k));
+}
+inline const std::int32_t* q8a_sums(const std::byte* part, std::int64_t k) {
+  return reinterpret_cast<const std::int32_t*>(part + q8a_padded(k) + q8a_padded(k) / 32 * 4);
+}
+inline const std::uint8_t* q8a_has_rest(const std::byte* row, std::int64_t k) {
+  return reinterpret_cast<const std::uint8_t*>(row + q8a_part_bytes(k));
+}
+inline const std::byte* q8a_rest(const std::byte* row, std::int64_t k) {
+  return row + q8a_part_bytes(k) + q8a_flag_bytes(k);
 }
 
 // ---- attention over KV pages ----
@@ -108,12 +122,13 @@ inline std::size_t attend_scratch_bytes(int head_dim) {
 // Pointers may be unaligned unless said otherwise; `out` may equal an input of the same shape.
 
 #define HEARTH_KERNELS(KERNEL)                                                                          \
-  /* codes and scales of x[0, n) into the q8a row of k values, from value k0 (a multiple of 32);        \
+  /* x[0, n) into the q8a row of k values, from value k0 (a multiple of 32);                            \
      n is a multiple of 32 or reaches k (then the padding is zeroed) */                                 \
   KERNEL(quantise_q8a,                                                                                  \
          void(const float* x, std::int64_t n, std::byte* row, std::int64_t k0, std::int64_t k))         \
   /* out[m·ldo + i] = Σ_k W[i, k]·a[m, k] for the rows i of panels [p0, p1), i < n. Per block of     \
-     32 (or 16) along K: the exact integer dot product, widened, times scales, added by fma. */         \
+     32 (or 16) along K: the exact integer dot product, widened, times scales, added by fma;            \
+     after it the same of the block's rest, where it has one. */                                        \
   KERNEL(gemm_quant, void(const Panels& w, std::int64_t p0, std::int64_t p1, const std::byte* a,        \
                           std::size_t a_stride, std::int64_t m, float* out, std::int64_t ldo))          \
   /* the same for f32, f16 and bf16 panels with f32 activations, one fma chain per output */            \

@@ -4,6 +4,7 @@
 //   y    = fma(dot, fl(scale·a_scale), y)
 //   Q6_K instead: y = fma(fma(dot1, fl(d·sub1), fl(dot0·fl(d·sub0))), a_scale, y)
 //   y    = fma(min, fl(a_scale·Σa), y)  types with minima; twice (halves) for Q2_K
+// and then the same with the block's rest, where the activations have one.
 #include "kernels/reference_quant.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 
 #include "base/blocks.h"
 #include "base/half.h"
-#include "kernels/q8a_scale.h"
+#include "kernels/q8a_block.h"
 
 namespace hearth::kernels {
 namespace {
@@ -102,22 +103,32 @@ float quantise_block(const float* x, std::int8_t* codes) {
   return scale.scale;
 }
 
+void store_block(const float* x, std::byte* part, std::int64_t block, std::int64_t k) {
+  auto* codes = const_cast<std::int8_t*>(q8a_codes(part)) + block * kBlock;
+  auto* sums = const_cast<std::int32_t*>(q8a_sums(part, k)) + 2 * block;
+  const_cast<float*>(q8a_scales(part, k))[block] = quantise_block(x, codes);
+  for (int half : {0, 1}) {
+    sums[half] = 0;
+    for (int j = 0; j < 16; ++j) sums[half] += codes[16 * half + j];
+  }
+}
+
 void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k0, std::int64_t k) {
-  auto* codes = const_cast<std::int8_t*>(q8a_codes(row));
-  auto* scales = const_cast<float*>(q8a_scales(row, k));
-  auto* sums = const_cast<std::int32_t*>(q8a_sums(row, k));
+  auto* has_rest = const_cast<std::uint8_t*>(q8a_has_rest(row, k));
   for (std::int64_t i = 0; i < n; i += kBlock) {
     float values[kBlock] = {};
     std::copy_n(x + i, std::min<std::int64_t>(kBlock, n - i), values);
     const std::int64_t block = (k0 + i) / kBlock;
-    scales[block] = quantise_block(values, codes + k0 + i);
-    for (int half : {0, 1}) {
-      const std::int8_t* c = codes + k0 + i + 16 * half;
-      std::int32_t sum = 0;
-      for (int j = 0; j < 16; ++j) sum += c[j];
-      sums[2 * block + half] = sum;
-    }
+    store_block(values, row, block, k);
+    const std::int8_t* codes = q8a_codes(row) + block * kBlock;
+    has_rest[block] = q8a_is_outlier(codes);
+    if (!has_rest[block]) continue;
+    float rest[kBlock];
+    q8a_missed(values, codes, q8a_scales(row, k)[block], rest);
+    store_block(rest, const_cast<std::byte*>(q8a_rest(row, k)), block, k);
   }
+  const auto blocks = static_cast<std::size_t>(q8a_padded(k) / kBlock);
+  if (k0 + n == k) std::memset(has_rest + blocks, 0, q8a_flag_bytes(k) - blocks);
 }
 
 // ---- products ----
@@ -158,8 +169,12 @@ void gemm_quant(const Panels& w, std::int64_t p0, std::int64_t p1, const std::by
       unpack_block(w.type, panel, w.k, b, block);
       for (std::int64_t row = 0; row < m; ++row) {
         const std::byte* activations = a + static_cast<std::size_t>(row) * a_stride;
-        add_block(l, block, q8a_codes(activations) + kBlock * b, q8a_scales(activations, w.k)[b],
-                  q8a_sums(activations, w.k) + 2 * b, lanes, y + row * ldo);
+        const auto add = [&](const std::byte* part) {
+          add_block(l, block, q8a_codes(part) + kBlock * b, q8a_scales(part, w.k)[b],
+                    q8a_sums(part, w.k) + 2 * b, lanes, y + row * ldo);
+        };
+        add(activations);
+        if (q8a_has_rest(activations, w.k)[b]) add(q8a_rest(activations, w.k));
       }
     }
   }

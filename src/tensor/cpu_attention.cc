@@ -23,6 +23,7 @@ CpuKvPool::CpuKvPool(const KvShape& shape, int pages)
   void* p = ::mmap(nullptr, page_bytes() * static_cast<std::size_t>(pages), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) throw std::bad_alloc();
+  prefer_huge_pages(p, page_bytes() * static_cast<std::size_t>(pages));
   data_ = static_cast<std::byte*>(p);
 }
 

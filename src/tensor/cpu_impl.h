@@ -9,7 +9,6 @@
 
 #include "base/arena.h"
 #include "tensor/cpu_ops.h"
-#include "tensor/cpu_q8a.h"
 
 namespace hearth {
 
@@ -113,7 +112,7 @@ Tensor CpuOps::produce(std::int64_t rows, std::int64_t cols, Out out, RowFunctio
                                                         ((row_floats + 63) / 64 * 64));
     for (std::int64_t r = first; r < last; ++r) {
       f(r, row);
-      q8a::quantise(kernels_, row, cols, row_bytes_of(result, r), 0, cols);
+      kernels_.quantise_q8a(row, cols, row_bytes_of(result, r), 0, cols);
     }
   });
   return result;

@@ -24,8 +24,8 @@ Tensor CpuOps::make(std::int64_t rows, std::int64_t cols, Elem dtype) {
   t.rows = rows;
   t.cols = cols;
   t.dtype = dtype;
-  t.row_stride =
-      dtype == Elem::q8a ? q8a::row_bytes(cols) : static_cast<std::size_t>(cols) * sizeof(float);
+  t.row_stride = dtype == Elem::q8a ? kernels::q8a_row_bytes(cols)
+                                    : static_cast<std::size_t>(cols) * sizeof(float);
   t.offset = reinterpret_cast<std::size_t>(
       arena_.allocate(std::max<std::size_t>(1, t.row_stride * static_cast<std::size_t>(rows))));
   t.id = next_id_++;
@@ -72,7 +72,7 @@ Tensor CpuOps::quantised(Tensor x) {
   Tensor q = make(x.rows, x.cols, Elem::q8a);
   for_rows(x.rows, x.cols, [&](std::int64_t first, std::int64_t last, int) {
     for (std::int64_t r = first; r < last; ++r)
-      q8a::quantise(kernels_, row_of(x, r), x.cols, row_bytes_of(q, r), 0, x.cols);
+      kernels_.quantise_q8a(row_of(x, r), x.cols, row_bytes_of(q, r), 0, x.cols);
   });
   return q;
 }
@@ -88,7 +88,7 @@ namespace {
 // Columns of one task: two panels at least, so that a q8a result's blocks of 32 are never shared.
 // For one row a task is a stretch of weights worth streaming; for many rows a tile that stays in
 // L2.
-constexpr std::int64_t kTaskRows = 128, kManyRowsPanels = 12, kMostPanels = 64, kRestRows = 16;
+constexpr std::int64_t kTaskRows = 128, kManyRowsPanels = 12, kMostPanels = 64;
 
 std::int64_t panels_per_task(std::int64_t rows, std::int64_t panels, int threads) {
   if (rows > 1) return kManyRowsPanels;
@@ -104,11 +104,6 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
   Tensor eight = {};
   for (const Linear* linear : weights)
     if (impl(linear->weight).quantised()) eight = eight ? eight : quantised(x);
-
-  // Rows whose outliers need the second pass (cpu_q8a.h).
-  std::vector<std::int64_t> twice;
-  for (std::int64_t r = 0; eight && r < x.rows; ++r)
-    if (q8a::finish_rest(row_bytes_of(eight, r), eight.cols)) twice.push_back(r);
 
   struct Job {
     const CpuWeight* weight;
@@ -139,11 +134,9 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
         static_cast<double>(w.panels.panel_bytes) * static_cast<double>(w.panels.panels());
   }
 
-  // A tile of products, and after it some rows more for second passes.
-  const std::size_t row_floats = (x.rows == 1 ? kMostPanels : kManyRowsPanels) * kPanelRows;
-  const std::size_t tile_floats =
-      row_floats * static_cast<std::size_t>(std::min(x.rows, kTaskRows));
-  const std::size_t tile_bytes = (tile_floats + row_floats * kRestRows) * sizeof(float);
+  const std::size_t tile_bytes = (x.rows == 1 ? kMostPanels : kManyRowsPanels) * kPanelRows *
+                                 static_cast<std::size_t>(std::min(x.rows, kTaskRows)) *
+                                 sizeof(float);
   std::byte* scratch = worker_scratch(tile_bytes);
 
   pool_.run(tasks, [&](std::int64_t task, int worker) {
@@ -166,22 +159,6 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
     if (job->weight->quantised()) {
       kernels_.gemm_quant(panels, p0, p1, row_bytes_of(job->in, m0), job->in.row_stride, rows, out,
                           ldo);
-      auto r = std::lower_bound(twice.begin(), twice.end(), m0);
-      while (r != twice.end() && *r < m0 + rows) {
-        // Neighbours go together.
-        std::int64_t first = *r++, count = 1;
-        while (r != twice.end() && *r == first + count && *r < m0 + rows && count < kRestRows)
-          ++count, ++r;
-        const std::int64_t width = (p1 - p0) * kPanelRows;
-        float* rest = tile + tile_floats;
-        kernels_.gemm_quant(panels, p0, p1,
-                            row_bytes_of(job->in, first) + q8a::part_bytes(job->in.cols),
-                            job->in.row_stride, count, rest - n0, width);
-        for (std::int64_t i = 0; i < count; ++i) {
-          float* y = out + (first + i - m0) * ldo + n0;
-          kernels_.add(y, rest + i * width, n1 - n0, y);
-        }
-      }
     } else if (panels.pairs) {
       kernels_.gemm_bf16(panels, p0, p1, row_of(job->in, m0), job->in.cols, rows, out, ldo);
     } else {
@@ -196,7 +173,7 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
         float* target = row_of(job->out, m0 + m) + n0;
         kernels_.add(target, y, n1 - n0, target);
       } else if (epilogue.out == Out::q8a) {
-        q8a::quantise(kernels_, y, n1 - n0, row_bytes_of(job->out, m0 + m), n0, panels.n);
+        kernels_.quantise_q8a(y, n1 - n0, row_bytes_of(job->out, m0 + m), n0, panels.n);
       }
     }
   });

@@ -110,6 +110,13 @@ class PackedWeight {
   AlignedBytes data_;
 };
 
+/// Rows [m][k]; every other one has a value far above its neighbours, each in a place of its own.
+inline std::vector<float> rows_with_outliers(std::uint64_t seed, std::int64_t m, std::int64_t k) {
+  std::vector<float> x = Random(seed).values(static_cast<std::size_t>(m * k));
+  for (std::int64_t r = 0; r < m; r += 2) x[static_cast<std::size_t>(r * k + r * 37 % k)] = 50;
+  return x;
+}
+
 /// Activation rows as q8a, quantised by the reference.
 class QuantisedRows {
  public:
@@ -126,13 +133,17 @@ class QuantisedRows {
   /// What the row means, exactly.
   std::vector<double> values(std::int64_t r) const {
     std::vector<double> v(static_cast<std::size_t>(k_));
+    for (std::int64_t i = 0; i < k_; ++i) v[static_cast<std::size_t>(i)] = value(row(r), i);
     for (std::int64_t i = 0; i < k_; ++i)
-      v[static_cast<std::size_t>(i)] =
-          static_cast<double>(q8a_codes(row(r))[i]) * q8a_scales(row(r), k_)[i / 32];
+      if (q8a_has_rest(row(r), k_)[i / 32])
+        v[static_cast<std::size_t>(i)] += value(q8a_rest(row(r), k_), i);
     return v;
   }
 
  private:
+  double value(const std::byte* part, std::int64_t i) const {
+    return static_cast<double>(q8a_codes(part)[i]) * q8a_scales(part, k_)[i / 32];
+  }
   std::size_t bytes() const { return static_cast<std::size_t>(m_) * stride(); }
   std::int64_t k_, m_;
   AlignedBytes data_;

@@ -33,7 +33,7 @@ TEST(GemmQuant, ReferenceIsTheProductOfTheFilesValues) {
       const std::int64_t k = whole_blocks(type, size), n = 19, m = 3;
       SCOPED_TRACE(describe(type, n, k, m));
       const FileWeight file(type, n, k, static_cast<std::uint64_t>(k));
-      const QuantisedRows a(Random(3).values(static_cast<std::size_t>(m * k)), k);
+      const QuantisedRows a(rows_with_outliers(3, m, k), k);
       const std::vector<float> y = product(reference_kernels(), *PackedWeight(file), a);
       for (std::int64_t r = 0; r < m; ++r) {
         const std::vector<double> x = a.values(r);
@@ -60,7 +60,7 @@ TEST(GemmQuant, EveryIsaGivesTheReferencesBits) {
           const PackedWeight w(FileWeight(type, n, k, static_cast<std::uint64_t>(n * k)));
           for (std::int64_t m : {1, 2, 3, 5, 8, 17, 65}) {
             SCOPED_TRACE(describe(type, n, k, m));
-            const QuantisedRows a(Random(9).values(static_cast<std::size_t>(m * k)), k);
+            const QuantisedRows a(rows_with_outliers(9, m, k), k);
             ASSERT_TRUE(same_bits(product(reference_kernels(), *w, a), product(table, *w, a)));
           }
         }
@@ -94,7 +94,7 @@ TEST(GemmQuant, RowsDoNotSeeEachOther) {
     for (DType type : quantised_types()) {
       const std::int64_t n = 35, k = whole_blocks(type, 576), most = 65;
       const PackedWeight w(FileWeight(type, n, k, 11));
-      const QuantisedRows a(Random(12).values(static_cast<std::size_t>(most * k)), k);
+      const QuantisedRows a(rows_with_outliers(12, most, k), k);
       std::vector<float> alone;
       for (std::int64_t r = 0; r < most; ++r) {
         const std::vector<float> y = product(table, *w, a, r, 1);
@@ -112,7 +112,7 @@ TEST(GemmQuant, RowsDoNotSeeEachOther) {
 /// Rows so long that only a few stay in a cache: the kernel may slice them, unseen.
 TEST(GemmQuant, LongRowsGiveTheReferencesBits) {
   const std::int64_t n = 33, k = 8192, m = 70;
-  const QuantisedRows a(Random(8).values(static_cast<std::size_t>(m * k)), k);
+  const QuantisedRows a(rows_with_outliers(8, m, k), k);
   FOR_EACH_ISA(table) {
     for (DType type : {DType::q8_0, DType::q4_1, DType::q6_k}) {
       SCOPED_TRACE(describe(type, n, k, m));
@@ -186,6 +186,34 @@ TEST(QuantiseQ8a, CodesAreNearestAndSumsExact) {
   }
 }
 
+/// A value a hundred times its neighbours takes nothing from them: their error is a 127th of what
+/// the first 8 bits left, not of the outlier.
+TEST(QuantiseQ8a, WhatAnOutlierHidesIsInTheRest) {
+  const std::int64_t k = 107;
+  std::vector<float> x = Random(5).values(static_cast<std::size_t>(k));
+  x[40] = 100;                                   // an outlier
+  for (int i = 64; i < 96; ++i) x[i] = i == 70;  // alone: exact as it is
+  x[100] = -100;                                 // in a short block
+  FOR_EACH_ISA(table) {
+    const std::vector<std::byte> row = quantise(table, x);
+    const std::vector<std::uint8_t> has_rest(q8a_has_rest(row.data(), k),
+                                             q8a_has_rest(row.data(), k) + q8a_flag_bytes(k));
+    std::vector<std::uint8_t> expected(q8a_flag_bytes(k), 0);
+    expected[1] = expected[3] = 1;
+    EXPECT_EQ(has_rest, expected);
+    const std::byte* rest = q8a_rest(row.data(), k);
+    for (std::int64_t i = 0; i < k; ++i) {
+      const auto part = [&](const std::byte* p) {
+        return static_cast<double>(q8a_codes(p)[i]) * q8a_scales(p, k)[i / 32];
+      };
+      const bool twice = expected[static_cast<std::size_t>(i / 32)] != 0;
+      const double value = part(row.data()) + (twice ? part(rest) : 0);
+      const double step = twice ? 100.0 / 127 / 2 / 127 : 1.0 / 127;
+      EXPECT_NEAR(value, x[static_cast<std::size_t>(i)], step / 2 + 100 * kEps) << i;
+    }
+  }
+}
+
 TEST(QuantiseQ8a, EveryIsaGivesTheReferencesBytes) {
   const float infinity = std::numeric_limits<float>::infinity();
   std::vector<float> x = Random(4).values(32 * 12);
@@ -197,6 +225,7 @@ TEST(QuantiseQ8a, EveryIsaGivesTheReferencesBytes) {
     x[static_cast<std::size_t>(i)] = static_cast<float>(i - 208) + 0.5f;
   x[192] = 127;
   x[230] = -0.0f, x[260] = std::numeric_limits<float>::max();
+  x[300] = -90, x[380] = 200;  // outliers
   const std::vector<std::byte> expected = quantise(reference_kernels(), x);
   FOR_EACH_ISA(table) { EXPECT_EQ(quantise(table, x), expected); }
 }

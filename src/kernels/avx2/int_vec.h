@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "kernels/int_inline.h"
-#include "kernels/q8a_scale.h"
+#include "kernels/q8a_block.h"
 
 namespace hearth::kernels {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/int_inline.h"
-#include "kernels/q8a_scale.h"
+#include "kernels/q8a_block.h"
 
 namespace hearth::kernels {
 namespace {
