@@ -1,9 +1,9 @@
 // gemm_float: panels of f32, f16 or bf16 weights times f32 rows.
 //
-// Blocks of 12 panels × 256 of K stay in the second cache while all rows pass over them, 48 at a
-// time; f16 and bf16 are widened once for all these rows. The rows are copied first, an odd number
-// of cache lines apart: rows of a tile that lie a power of two apart would fight for one set of the
-// first cache. A tile of 12 rows (AVX-512) stays there while the block's weights stream by.
+// Blocks of 12 panels × at most 288 of K stay in the second cache while all rows pass over them, 48
+// at a time; f16 and bf16 are widened once for all these rows. The rows are copied first, an odd
+// number of cache lines apart: rows of a tile that lie a power of two apart would fight for one set
+// of the first cache. A tile of 12 rows (AVX-512) stays there while the block's weights stream by.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,14 @@ inline constexpr int kFewRows = 3;     ///< up to here weights are read once, so
 inline constexpr int kWidenRows = 48;  ///< below it widening costs more than it saves
 inline constexpr int kBlockRows = 48;
 inline constexpr int kBlockPanels = 12;
-inline constexpr int kBlockK = 256;
+inline constexpr int kBlockK = 288;
 inline constexpr int kBlockStep = kBlockK + 16;
+
+/// Steps of K per block: as few blocks as kBlockK allows, of almost equal length.
+inline std::int64_t block_steps(std::int64_t k) {
+  const std::int64_t blocks = (k + kBlockK - 1) / kBlockK;
+  return ((k + blocks - 1) / blocks + 15) / 16 * 16;
+}
 
 /// Weights from panel p0 and step k0 of K on, as they are stored or widened. A step is one value of
 /// K, or the two that a word holds.
@@ -132,11 +138,12 @@ void gemm_typed(const Panels& w, std::int64_t p0, std::int64_t p1, const float* 
     return gemm_few<V>(all, y, a, lda, static_cast<int>(m));
   }
   constexpr bool kNarrow = !std::is_same_v<T, float>;
+  const std::int64_t step = block_steps(w.k);
   alignas(64) float wide[kNarrow ? kBlockPanels * kPanelRows * kBlockK : 1];
   for (std::int64_t p = p0; p < p1; p += kBlockPanels) {
     const std::int64_t end = p1 - p < kBlockPanels ? p1 : p + kBlockPanels;
-    for (std::int64_t k0 = 0; k0 < w.k; k0 += kBlockK) {
-      const std::int64_t k = w.k - k0 < kBlockK ? w.k - k0 : kBlockK;
+    for (std::int64_t k0 = 0; k0 < w.k; k0 += step) {
+      const std::int64_t k = w.k - k0 < step ? w.k - k0 : step;
       const PanelBlock<T> b{data + p * panel + k0 * kPanelRows, panel, p, end, k0, k};
       if (kNarrow && m >= kWidenRows)
         gemm_block<V, float>(widened<V>(b, wide), y, a + k0, lda, m, k);

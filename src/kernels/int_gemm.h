@@ -5,6 +5,7 @@
 
 #include "kernels/int_formats.h"
 #include "kernels/int_inline.h"
+#include "kernels/q8a_block.h"
 
 namespace hearth::kernels {
 namespace {
@@ -254,17 +255,28 @@ void gemm_quant(const Panels& w, std::int64_t p0, std::int64_t p1, const std::by
 }
 
 template <class V>
-void quantise_block(const float* x, std::byte* part, std::int64_t block, std::int64_t k) {
-  const_cast<float*>(q8a_scales(part, k))[block] =
+HEARTH_INLINE Q8aBlock quantise_block(const float* x, std::byte* part, std::int64_t block,
+                                      std::int64_t k) {
+  const Q8aBlock made =
       V::quantise_block(x, const_cast<std::int8_t*>(q8a_codes(part)) + block * kBlock,
                         const_cast<std::int32_t*>(q8a_sums(part, k)) + 2 * block);
+  const_cast<float*>(q8a_scales(part, k))[block] = made.scale;
+  return made;
+}
+
+template <class V>
+__attribute__((noinline, cold)) void quantise_rest(const float* x, std::byte* row,
+                                                   std::int64_t block, std::int64_t k) {
+  alignas(64) float missed[kBlock];
+  q8a_missed(x, q8a_codes(row) + block * kBlock, q8a_scales(row, k)[block], missed);
+  quantise_block<V>(missed, const_cast<std::byte*>(q8a_rest(row, k)), block, k);
 }
 
 /// Blocks of 32 along x; the last may be short, then its tail is zero.
 template <class V>
 void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k0, std::int64_t k) {
   auto* has_rest = const_cast<std::uint8_t*>(q8a_has_rest(row, k));
-  alignas(64) float tail[kBlock] = {}, missed[kBlock];
+  alignas(64) float tail[kBlock] = {};
   for (std::int64_t i = 0; i < n; i += kBlock) {
     const std::int64_t block = (k0 + i) / kBlock;
     const float* values = x + i;
@@ -272,12 +284,10 @@ void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k
       for (int j = 0; i + j < n; ++j) tail[j] = values[j];
       values = tail;
     }
-    quantise_block<V>(values, row, block, k);
-    const std::int8_t* codes = q8a_codes(row) + block * kBlock;
-    has_rest[block] = q8a_is_outlier(codes);
-    if (!has_rest[block]) continue;
-    q8a_missed(values, codes, q8a_scales(row, k)[block], missed);
-    quantise_block<V>(missed, const_cast<std::byte*>(q8a_rest(row, k)), block, k);
+    const bool outlier = q8a_is_outlier(quantise_block<V>(values, row, block, k).squares);
+    has_rest[block] = outlier;
+    if (outlier) [[unlikely]]
+      quantise_rest<V>(values, row, block, k);
   }
   const auto blocks = static_cast<std::size_t>(q8a_padded(k) / kBlock);
   if (k0 + n == k) __builtin_memset(has_rest + blocks, 0, q8a_flag_bytes(k) - blocks);

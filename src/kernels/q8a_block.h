@@ -21,15 +21,19 @@ inline Q8aScale q8a_scale(std::int32_t magnitude) {
   return {amax / 127.0f, 127.0f / amax};
 }
 
+/// What quantising a block tells beside its codes.
+struct Q8aBlock {
+  float scale;
+  std::int32_t squares;  ///< Σ code²
+};
+
 /// One value a hundred times its neighbours makes the step so coarse that the neighbours vanish,
 /// and real models have such channels. A block of 32 codes is one of those when without its largest
 /// (±127) the others' root mean square is below 8, a sixteenth of it; normal and even heavy-tailed
-/// blocks lie well above. A value quite alone (all others zero) is exact already.
-inline bool q8a_is_outlier(const std::int8_t* codes) {
+/// blocks lie well above. A value quite alone is exact already.
+inline bool q8a_is_outlier(std::int32_t squares) {
   constexpr std::int32_t kLoudest = 127 * 127, kQuiet = 31 * 8 * 8;
-  std::int32_t squares = 0;
-  for (int i = 0; i < 32; ++i) squares += std::int32_t{codes[i]} * codes[i];
-  return squares >= kLoudest && squares < kLoudest + kQuiet;
+  return squares > kLoudest && squares < kLoudest + kQuiet;
 }
 
 /// What the first 8 bits missed: x − scale·code.

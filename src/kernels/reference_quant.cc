@@ -92,25 +92,31 @@ void unpack_scales(DType type, const Group& group, int lane, PanelBlock& block) 
 // ---- activations ----
 
 /// One block: codes = x·(127/amax) rounded to nearest even, scale = amax/127.
-float quantise_block(const float* x, std::int8_t* codes) {
+Q8aBlock quantise_block(const float* x, std::int8_t* codes) {
   std::int32_t largest = 0;
   for (int i = 0; i < kBlock; ++i)
     largest = std::max(largest, std::bit_cast<std::int32_t>(x[i]) & 0x7fffffff);
   const Q8aScale scale = q8a_scale(largest);
-  for (int i = 0; i < kBlock; ++i)
+  std::int32_t squares = 0;
+  for (int i = 0; i < kBlock; ++i) {
     codes[i] = scale.inverse == 0 ? std::int8_t{0}
                                   : static_cast<std::int8_t>(std::nearbyint(x[i] * scale.inverse));
-  return scale.scale;
+    squares += std::int32_t{codes[i]} * codes[i];
+  }
+  return {scale.scale, squares};
 }
 
-void store_block(const float* x, std::byte* part, std::int64_t block, std::int64_t k) {
+/// The block in its place; Σ code².
+std::int32_t store_block(const float* x, std::byte* part, std::int64_t block, std::int64_t k) {
   auto* codes = const_cast<std::int8_t*>(q8a_codes(part)) + block * kBlock;
   auto* sums = const_cast<std::int32_t*>(q8a_sums(part, k)) + 2 * block;
-  const_cast<float*>(q8a_scales(part, k))[block] = quantise_block(x, codes);
+  const Q8aBlock made = quantise_block(x, codes);
+  const_cast<float*>(q8a_scales(part, k))[block] = made.scale;
   for (int half : {0, 1}) {
     sums[half] = 0;
     for (int j = 0; j < 16; ++j) sums[half] += codes[16 * half + j];
   }
+  return made.squares;
 }
 
 void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k0, std::int64_t k) {
@@ -119,12 +125,10 @@ void quantise_q8a(const float* x, std::int64_t n, std::byte* row, std::int64_t k
     float values[kBlock] = {};
     std::copy_n(x + i, std::min<std::int64_t>(kBlock, n - i), values);
     const std::int64_t block = (k0 + i) / kBlock;
-    store_block(values, row, block, k);
-    const std::int8_t* codes = q8a_codes(row) + block * kBlock;
-    has_rest[block] = q8a_is_outlier(codes);
+    has_rest[block] = q8a_is_outlier(store_block(values, row, block, k));
     if (!has_rest[block]) continue;
     float rest[kBlock];
-    q8a_missed(values, codes, q8a_scales(row, k)[block], rest);
+    q8a_missed(values, q8a_codes(row) + block * kBlock, q8a_scales(row, k)[block], rest);
     store_block(rest, const_cast<std::byte*>(q8a_rest(row, k)), block, k);
   }
   const auto blocks = static_cast<std::size_t>(q8a_padded(k) / kBlock);

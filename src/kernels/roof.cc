@@ -16,6 +16,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "base/arena.h"
+
 namespace hearth::kernels {
 namespace {
 
@@ -170,11 +172,12 @@ double gops(int threads, double operations_a_step, void (*run)()) {
 
 double read_gbs(int threads) {
   constexpr std::size_t kWords = std::size_t{32} << 20;  // 256 MB: larger than any cache
-  const std::vector<std::int64_t> memory(kWords, 1);
+  const AlignedBytes bytes = aligned_bytes(kWords * sizeof(std::int64_t));  // on huge pages
+  const std::span memory(reinterpret_cast<std::int64_t*>(bytes.get()), kWords);
+  std::fill(memory.begin(), memory.end(), 1);
   const std::size_t share = kWords / static_cast<std::size_t>(threads);
   const double seconds = best_seconds(threads, 0.4, [&](int thread) {
-    std::int64_t sum =
-        read_all(std::span(memory).subspan(static_cast<std::size_t>(thread) * share, share));
+    std::int64_t sum = read_all(memory.subspan(static_cast<std::size_t>(thread) * share, share));
     asm volatile("" : "+r"(sum));
   });
   return static_cast<double>(8 * kWords) / seconds * 1e-9;

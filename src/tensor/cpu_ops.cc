@@ -87,13 +87,21 @@ namespace {
 
 // Columns of one task: two panels at least, so that a q8a result's blocks of 32 are never shared.
 // For one row a task is a stretch of weights worth streaming; for many rows a tile that stays in
-// L2.
-constexpr std::int64_t kTaskRows = 128, kManyRowsPanels = 12, kMostPanels = 64;
+// L2, of as many rows as leave every thread some tasks.
+constexpr std::int64_t kMostRows = 256, kLeastRows = 64, kTasksPerThread = 3;
+constexpr std::int64_t kManyRowsPanels = 12, kMostPanels = 64;
 
 std::int64_t panels_per_task(std::int64_t rows, std::int64_t panels, int threads) {
   if (rows > 1) return kManyRowsPanels;
   std::int64_t share = panels / (threads * 4) / 2 * 2;
   return std::clamp<std::int64_t>(share, 2, kMostPanels);
+}
+
+std::int64_t rows_per_task(std::int64_t rows, std::int64_t columns, int threads) {
+  std::int64_t each = kMostRows;
+  while (each > kLeastRows && (rows + each - 1) / each * columns < kTasksPerThread * threads)
+    each /= 2;
+  return each;
 }
 
 }  // namespace
@@ -109,12 +117,11 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
     const CpuWeight* weight;
     const float* bias;
     Tensor in, out;
-    std::int64_t first_task, column_tasks, panels_each;
+    std::int64_t first_column, panels_each;  ///< columns of tasks
   };
   std::vector<Job> jobs;
   std::vector<Tensor> results;
-  const std::int64_t row_tasks = (x.rows + kTaskRows - 1) / kTaskRows;
-  std::int64_t tasks = 0;
+  std::int64_t columns = 0;
   for (const Linear* linear : weights) {
     const CpuWeight& w = impl(linear->weight);
     Tensor in = w.quantised() ? eight : x;
@@ -122,9 +129,8 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
     Tensor out = epilogue.residual ? epilogue.residual : make(x.rows, w.panels.n, epilogue.out);
     CHECK(out.cols == w.panels.n && out.rows == x.rows);
     std::int64_t each = panels_per_task(x.rows, w.panels.panels(), pool_.threads());
-    std::int64_t column_tasks = (w.panels.panels() + each - 1) / each;
-    jobs.push_back({&w, values(linear->bias), in, out, tasks, column_tasks, each});
-    tasks += column_tasks * row_tasks;
+    jobs.push_back({&w, values(linear->bias), in, out, columns, each});
+    columns += (w.panels.panels() + each - 1) / each;
     results.push_back(out);
     double products = 2.0 * static_cast<double>(x.rows * w.panels.n * w.panels.k);
     (w.quantised()    ? work_.int8_ops
@@ -134,19 +140,21 @@ std::vector<Tensor> CpuOps::linears(Tensor x, std::span<const Linear* const> wei
         static_cast<double>(w.panels.panel_bytes) * static_cast<double>(w.panels.panels());
   }
 
+  const std::int64_t rows_each =
+      std::clamp<std::int64_t>(x.rows, 1, rows_per_task(x.rows, columns, pool_.threads()));
   const std::size_t tile_bytes = (x.rows == 1 ? kMostPanels : kManyRowsPanels) * kPanelRows *
-                                 static_cast<std::size_t>(std::min(x.rows, kTaskRows)) *
-                                 sizeof(float);
+                                 static_cast<std::size_t>(rows_each) * sizeof(float);
   std::byte* scratch = worker_scratch(tile_bytes);
 
+  const std::int64_t tasks = (x.rows + rows_each - 1) / rows_each * columns;
   pool_.run(tasks, [&](std::int64_t task, int worker) {
+    const std::int64_t column = task % columns;
     const Job* job = &jobs.back();
-    while (task < job->first_task) --job;
-    std::int64_t column = (task - job->first_task) % job->column_tasks;
-    std::int64_t m0 = (task - job->first_task) / job->column_tasks * kTaskRows;
-    std::int64_t rows = std::min(kTaskRows, x.rows - m0);
+    while (column < job->first_column) --job;
+    std::int64_t m0 = task / columns * rows_each;
+    std::int64_t rows = std::min(rows_each, x.rows - m0);
     const kernels::Panels& panels = job->weight->panels;
-    std::int64_t p0 = column * job->panels_each;
+    std::int64_t p0 = (column - job->first_column) * job->panels_each;
     std::int64_t p1 = std::min(panels.panels(), p0 + job->panels_each);
     std::int64_t n0 = p0 * kPanelRows, n1 = std::min(panels.n, p1 * kPanelRows);
 

@@ -152,7 +152,7 @@ struct Avx2Int {
 
   // ---- activations ----
   /// Codes, sums of 16 and the returned scale of 32 values, as the reference computes them.
-  static float quantise_block(const float* x, std::int8_t* codes, std::int32_t* sums) {
+  static Q8aBlock quantise_block(const float* x, std::int8_t* codes, std::int32_t* sums) {
     __m256 v[4];
     __m256i largest = _mm256_setzero_si256();
     for (int i = 0; i < 4; ++i) {
@@ -168,15 +168,17 @@ struct Avx2Int {
       c[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], _mm256_set1_ps(scale.inverse)));
       c[i] = _mm256_and_si256(c[i], live);
     }
+    __m256i squares = _mm256_setzero_si256();
     for (int half = 0; half < 2; ++half) {
       const __m256i pairs = _mm256_packs_epi32(c[2 * half], c[2 * half + 1]);
       const __m256i words = _mm256_permute4x64_epi64(pairs, 0xd8);
       sums[half] = sum_of(_mm256_madd_epi16(words, _mm256_set1_epi16(1)));
+      squares = _mm256_add_epi32(squares, _mm256_madd_epi16(words, words));
       const __m128i bytes =
           _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16 * half), bytes);
     }
-    return scale.scale;
+    return {scale.scale, sum_of(squares)};
   }
 
  private:

@@ -115,7 +115,8 @@ struct Avx512Int {
 
   // ---- activations ----
   /// Codes, sums of 16 and the returned scale of 32 values, as the reference computes them.
-  static float quantise_block(const float* x, std::int8_t* codes, std::int32_t* sums) {
+  HEARTH_INLINE static Q8aBlock quantise_block(const float* x, std::int8_t* codes,
+                                               std::int32_t* sums) {
     const __m512 x0 = _mm512_loadu_ps(x), x1 = _mm512_loadu_ps(x + 16);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     const __m512i m0 = _mm512_and_si512(_mm512_castps_si512(x0), magnitude);
@@ -124,7 +125,7 @@ struct Avx512Int {
     const Q8aScale scale = q8a_scale(largest);
     const __m512 inverse = _mm512_set1_ps(scale.inverse);
     // A block without a scale has codes 0, also where infinity · 0 gives NaN.
-    const __mmask16 live = scale.inverse == 0 ? 0 : 0xffff;
+    const __mmask16 live = _mm512_cmp_ps_mask(inverse, _mm512_setzero_ps(), _CMP_NEQ_UQ);
     const __m512i c0 = _mm512_maskz_cvtps_epi32(live, _mm512_mul_ps(x0, inverse));
     const __m512i c1 = _mm512_maskz_cvtps_epi32(live, _mm512_mul_ps(x1, inverse));
     const __m256i bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(c1), _mm512_cvtepi32_epi8(c0));
@@ -135,7 +136,12 @@ struct Avx512Int {
     const __m256i sixteens = _mm256_add_epi32(eights, _mm256_bsrli_epi128(eights, 8));
     sums[0] = _mm256_extract_epi32(sixteens, 0) - 16 * 128;
     sums[1] = _mm256_extract_epi32(sixteens, 4) - 16 * 128;
-    return scale.scale;
+    const __m256i magnitudes = _mm256_abs_epi8(bytes);
+    const __m256i squares = _mm256_dpbusd_epi32(_mm256_setzero_si256(), magnitudes, magnitudes);
+    const __m128i four =
+        _mm_add_epi32(_mm256_castsi256_si128(squares), _mm256_extracti128_si256(squares, 1));
+    const __m128i two = _mm_add_epi32(four, _mm_bsrli_si128(four, 8));
+    return {scale.scale, _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1)};
   }
 
  private:

@@ -13,11 +13,11 @@ void gemm_bf16(const Panels& w, std::int64_t p0, std::int64_t p1, const float* a
   const auto* data = reinterpret_cast<const Bf16Pair*>(w.data);
   const auto panel = static_cast<std::int64_t>(w.panel_bytes / sizeof(Bf16Pair));
   const Sums y{out, ldo, w.n};
-  const std::int64_t pairs = (w.k + 1) / 2;
+  const std::int64_t pairs = (w.k + 1) / 2, step = block_steps(pairs);
   for (std::int64_t p = p0; p < p1; p += kBlockPanels) {
     const std::int64_t end = p1 - p < kBlockPanels ? p1 : p + kBlockPanels;
-    for (std::int64_t k0 = 0; k0 < pairs; k0 += kBlockK) {
-      const std::int64_t k = pairs - k0 < kBlockK ? pairs - k0 : kBlockK;
+    for (std::int64_t k0 = 0; k0 < pairs; k0 += step) {
+      const std::int64_t k = pairs - k0 < step ? pairs - k0 : step;
       const std::int64_t values = w.k - 2 * k0 < 2 * k ? w.k - 2 * k0 : 2 * k;
       const PanelBlock<Bf16Pair> b{data + p * panel + k0 * kPanelRows, panel, p, end, k0, k};
       gemm_block<Avx512Bf16, Bf16Pair>(b, y, a + 2 * k0, lda, m, values);

@@ -158,7 +158,7 @@ struct NeonInt {
 
   // ---- activations ----
   /// Codes, sums of 16 and the returned scale of 32 values, as the reference computes them.
-  static float quantise_block(const float* x, std::int8_t* codes, std::int32_t* sums) {
+  static Q8aBlock quantise_block(const float* x, std::int8_t* codes, std::int32_t* sums) {
     float32x4_t v[8];
     uint32x4_t largest = vdupq_n_u32(0);
     for (int i = 0; i < 8; ++i) {
@@ -168,16 +168,19 @@ struct NeonInt {
     const Q8aScale scale = q8a_scale(static_cast<std::int32_t>(vmaxvq_u32(largest)));
     // A block without a scale has codes 0, also where infinity · 0 gives NaN: here a NaN converts
     // to 0 by itself.
+    int32x4_t squares = vdupq_n_s32(0);
     for (int half = 0; half < 2; ++half) {
       int32x4_t c[4];
-      for (int i = 0; i < 4; ++i)
+      for (int i = 0; i < 4; ++i) {
         c[i] = vcvtnq_s32_f32(vmulq_n_f32(v[4 * half + i], scale.inverse));
+        squares = vmlaq_s32(squares, c[i], c[i]);
+      }
       const int16x8_t low = vcombine_s16(vmovn_s32(c[0]), vmovn_s32(c[1]));
       const int16x8_t high = vcombine_s16(vmovn_s32(c[2]), vmovn_s32(c[3]));
       vst1q_s8(codes + 16 * half, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
       sums[half] = vaddvq_s32(vaddq_s32(vaddq_s32(c[0], c[1]), vaddq_s32(c[2], c[3])));
     }
-    return scale.scale;
+    return {scale.scale, vaddvq_s32(squares)};
   }
 
  private:
