@@ -161,11 +161,8 @@ Tensor Decoder::attend(Ops& ops, const DecoderLayer& layer, int index, Tensor h,
 Tensor Decoder::feed_forward(Ops& ops, const DecoderLayer& layer, Tensor h) const {
   Tensor x = ops.rms_norm(h, layer.ffn_norm, config_.norm_eps,
                           ops.activation_for({&layer.gate, &layer.up}));
-  const Linear* gate_up_weights[] = {&layer.gate, &layer.up};
-  auto gate_up = ops.linears(x, gate_up_weights, {});
-  Out out = ops.activation_for({&layer.down});
-  Tensor y = config_.gelu ? ops.geglu(gate_up[0], gate_up[1], out)
-                          : ops.swiglu(gate_up[0], gate_up[1], out);
+  Tensor y = ops.gated(x, layer.gate, layer.up, config_.gelu ? Gate::gelu : Gate::silu,
+                       ops.activation_for({&layer.down}));
   if (!layer.post_ffn_norm) return ops.linear(y, layer.down, {.residual = h});
   Tensor z = ops.linear(y, layer.down);
   return ops.add(h, ops.rms_norm(z, layer.post_ffn_norm, config_.norm_eps, Out::f32));

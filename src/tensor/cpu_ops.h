@@ -63,6 +63,15 @@ class CpuOps final : public Ops {
   void for_rows(std::int64_t rows, std::int64_t cols, Body&& body);
   /// x in q8a, made in the arena where it is f32.
   Tensor quantised(Tensor x);
+  struct Product;
+  struct LinearJob;
+  /// The product of x, quantised into `eight` (once) where the weight wants that; counts its work.
+  Product product(const Linear& linear, Tensor x, Tensor& eight);
+  /// Rows [m0, m0 + rows) times panels [p0, p1), plus bias.
+  void multiply(const Product& product, std::int64_t p0, std::int64_t p1, std::int64_t m0,
+                std::int64_t rows, float* out, std::int64_t ldo);
+  /// Computes results of one call, which have as many rows.
+  void run(std::span<LinearJob> jobs, const Epilogue& epilogue);
   /// A tensor of x's shape in the wanted form, filled row by row by f(row number, f32 out).
   template <class RowFunction>
   Tensor produce(std::int64_t rows, std::int64_t cols, Out out, RowFunction&& f);

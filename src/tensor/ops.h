@@ -27,6 +27,9 @@ struct Epilogue {
   Out out = Out::f32;    ///< q8a: the result feeds another linear
 };
 
+/// What a gate goes through before it multiplies.
+enum class Gate : std::uint8_t { silu, gelu /* tanh-approximated */ };
+
 /// Rotary embedding: rotate-half over the whole head, angle = position · base^(-2i/head_dim) /
 /// factor_i.
 struct Rope {
@@ -85,6 +88,9 @@ class Scope;
   OP(std::vector<Tensor>, linears,                                                                    \
      (Tensor x, std::span<const Linear* const> weights, const Epilogue& epilogue),                    \
      (x, weights, epilogue))                                                                          \
+  /* [T, F] act(gate(x))·up(x), the feed-forward of a GLU (arXiv:2002.05202) */                      \
+  OP(Tensor, gated, (Tensor x, const Linear& gate, const Linear& up, Gate act, Out out),              \
+     (x, gate, up, act, out))                                                                         \
   OP(Tensor, rms_norm, (Tensor x, const Vec& weight, float eps, Out out), (x, weight, eps, out))      \
   OP(Tensor, layer_norm, (Tensor x, const Vec& weight, const Vec& bias, float eps, Out out),          \
      (x, weight, bias, eps, out))                                                                     \
@@ -101,8 +107,6 @@ class Scope;
   OP(Tensor, silu, (Tensor x), (x))                                                                   \
   OP(Tensor, gelu, (Tensor x), (x))                                                                   \
   OP(Tensor, softmax, (Tensor x), (x))                                                                \
-  OP(Tensor, swiglu, (Tensor gate, Tensor up, Out out), (gate, up, out)) /* silu(gate)·up */         \
-  OP(Tensor, geglu, (Tensor gate, Tensor up, Out out), (gate, up, out))  /* gelu(gate)·up */         \
   /* rows ids[t] of a [V, D] weight, widened to f32 */                                                \
   OP(Tensor, gather, (const Weight& table, std::span<const std::int32_t> ids), (table, ids))          \
   /* rows of x by number */                                                                           \

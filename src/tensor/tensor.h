@@ -14,7 +14,7 @@
 namespace hearth {
 
 /// Element types of activations. `q8a` is opaque: int8 rows with scales, made by a producer
-/// (rms_norm, swiglu, linear …) for the linear that reads it; reference and Tape treat it as f32.
+/// (rms_norm, gated, linear …) for the linear that reads it; reference and Tape treat it as f32.
 enum class Elem : std::uint8_t { f32, q8a };
 
 class Buffer;  // a backend's own

@@ -64,6 +64,7 @@ void call_everything(Ops& ops) {
   const std::vector<float> values{1};
   const Linear* weights[] = {&l, &l};
   ops.linears(x, weights, {});
+  ops.gated(x, l, l, Gate::silu, Out::f32);
   ops.rms_norm(x, v, 1e-5f, Out::f32);
   ops.layer_norm(x, v, v, 1e-5f, Out::f32);
   ops.attention(x, x, x, {}, nullptr, {}, Out::f32);
@@ -74,8 +75,6 @@ void call_everything(Ops& ops) {
   ops.silu(x);
   ops.gelu(x);
   ops.softmax(x);
-  ops.swiglu(x, x, Out::f32);
-  ops.geglu(x, x, Out::f32);
   ops.gather({}, ids);
   ops.select_rows(x, ids);
   ops.put_rows(x, ids, x);
