@@ -21,7 +21,7 @@ struct BenchFlags {
   std::string compare, reference, chart;
   BenchOptions counts;
   int threads = 0, context = 0, busy = 0;
-  bool roof = false, json = false, markdown = false, force = false;
+  bool json = false, markdown = false, force = false;
   bool keep_packed = false, low_memory = false;
 };
 
@@ -81,6 +81,7 @@ BenchReport make_report(const Engine& engine, const Model& model,
     row.depth = result.depth;
     row.ms = spread(result.ms);
     row.rate = spread(rates(result));
+    if (!result.shares.empty()) row.share = spread(result.shares).median;
   }
   return report;
 }
@@ -104,37 +105,21 @@ Result<Quality::Beside> measure_beside(const Engine& engine, const Model& model,
   return *quality->beside;
 }
 
-/// Probes the roof; of this probe and an earlier one the better counts, for what a shared machine
-/// can do changes by the minute.
-Status probe_roof(const Engine& engine, std::optional<Roof>& roof) {
-  const auto now = measure_roof(engine);
-  if (!now) return now.error();
-  const Roof earlier = roof.value_or(Roof());
-  roof = {std::max(earlier.int8_gops, now->int8_gops),
-          std::max(earlier.bf16_gflops, now->bf16_gflops),
-          std::max(earlier.f32_gflops, now->f32_gflops), std::max(earlier.read_gbs, now->read_gbs)};
-  return {};
-}
-
 /// The figures that the flags ask for beside the plain ones.
 Status add_more(const Engine& engine, const Model& model, const BenchFlags& flags, Console& console,
-                const std::vector<BenchResult>& results, BenchReport& report) {
+                BenchReport& report) {
   if (flags.busy > 0) {
     const BusyProcesses others(flags.busy);
     report.busy = others.count();
     if (report.busy < flags.busy)
       return failed(
           fmt::format("--busy {}: the system grants only {} processes", flags.busy, report.busy));
-    const auto busy = bench(model, flags.counts);
+    BenchOptions counts = flags.counts;
+    counts.roof = false;
+    const auto busy = bench(model, counts);
     if (!busy) return busy.error();
     for (std::size_t i = 0; i < busy->size(); ++i)
       report.rows[i].busy_rate = spread(rates((*busy)[i])).median;
-  }
-  if (flags.roof) {
-    if (auto status = probe_roof(engine, report.roof); !status) return status;
-    for (std::size_t i = 0; i < results.size(); ++i)
-      if (const double best = results[i].work.roof_ms(*report.roof); best > 0)
-        report.rows[i].share = best / report.rows[i].ms.median;
   }
   if (!flags.compare.empty())
     if (auto status = compare_with(flags.compare, report); !status) return status;
@@ -155,15 +140,12 @@ Result<BenchReport> measure(Context& context, BenchFlags& flags) {
   if (!engine) return engine.error();
   const auto model = Model::load(*engine, load);
   if (!model) return model.error();
-  std::optional<Roof> roof;  // probed before the tests and after
-  if (flags.roof)
-    if (auto status = probe_roof(*engine, roof); !status) return status.error();
   flags.counts.progress = console.progress_hook();
   const auto results = bench(*model, flags.counts);
   if (!results) return results.error();
   BenchReport report = make_report(*engine, *model, *results);
-  report.roof = roof;
-  auto status = add_more(*engine, *model, flags, console, *results, report);
+  if (flags.counts.roof) report.roof = results->front().roof;  // "first_token" always runs
+  auto status = add_more(*engine, *model, flags, console, report);
   if (!status) return status.error();
   return report;
 }
@@ -207,7 +189,8 @@ void add_bench(CLI::App& app, Context& context) {
              read_choice(flags->vision_precision, {"auto", "f32", "int8"}),
              "of the vision tower: auto, f32 or int8 (auto)")
       .text("--mmproj", "FILE", flags->mmproj, "vision half, where it is not beside MODEL")
-      .flag("--roof", flags->roof, "measure this machine's limits too, and the share reached")
+      .flag("--roof", flags->counts.roof,
+            "measure this machine's limits too, and the share reached")
       .value("--busy", "N", read_into(flags->busy, {0, 64}),
              "once more beside N other busy processes, and what is left")
       .text("--compare", "FILE", flags->compare,

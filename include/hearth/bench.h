@@ -17,6 +17,7 @@ struct BenchOptions {
   std::vector<int> depths = {0};     ///< positions in the cache before decoding, a test each
   int tiles = 1;  ///< picture tiles encoded, where the model sees; 0 leaves the test out
   int repeats = 5;
+  bool roof = false;  ///< measure_roof around every repeat
   ProgressHook progress = {};
 };
 
@@ -52,6 +53,12 @@ struct BenchResult {
   int depth = 0;  ///< of a decode test
   std::vector<double> ms = {};
   BenchWork work = {};  ///< of one repeat
+  /// With BenchOptions::roof, where the roof is known: the share of it that each repeat reached, 0
+  /// …
+  /// 1. What a shared machine can do changes by the second, so the better of the probes right
+  /// before and right after a repeat counts.
+  std::vector<double> shares = {};
+  Roof roof = {};  ///< the best of all probes
 };
 
 /// Random tokens and random pixels; each test is run once to warm up, then `repeats` times, the

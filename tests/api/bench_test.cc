@@ -56,6 +56,28 @@ TEST(Bench, DecodingAtADepthReadsThatMuchCache) {
   EXPECT_FALSE(bench(*model, {.prompts = {-1}}));
 }
 
+TEST(Bench, EveryRepeatHasItsShareOfTheRoof) {
+  auto engine = Engine::create();
+  ASSERT_TRUE(engine) << engine.error().message;
+  LoadOptions options;
+  options.path = "synthetic:smollm2-135m:q4_0";
+  options.context = 64;
+  auto model = Model::load(*engine, options);
+  ASSERT_TRUE(model) << model.error().message;
+  auto results =
+      bench(*model, {.prompts = {8}, .decode = 0, .tiles = 0, .repeats = 2, .roof = true});
+  ASSERT_TRUE(results) << results.error().message;
+  for (const BenchResult& result : *results) {
+    if (result.work.roof_ms(result.roof) == 0) GTEST_SKIP() << "the roof is not known";
+    ASSERT_EQ(result.shares.size(), 2u);
+    for (std::size_t i = 0; i < 2; ++i) {
+      // No probe beat the best of all.
+      EXPECT_GT(result.shares[i], 0);
+      EXPECT_GE(result.shares[i], result.work.roof_ms(result.roof) / result.ms[i] * 0.999);
+    }
+  }
+}
+
 TEST(Bench, TheMixedRoofAddsUpProductsAndMemoryIsAFloor) {
   const Roof roof{.int8_gops = 1000, .bf16_gflops = 200, .f32_gflops = 100, .read_gbs = 10};
   EXPECT_DOUBLE_EQ((BenchWork{0, 1e9, 1e9, 1e6}).roof_ms(roof), 5 + 10);
